@@ -1,0 +1,56 @@
+"""clearprop: feedforward neural networks for Python, exact, fast and clear.
+
+Public names are loaded when they are first used, so that ``import clearprop`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "network": ["Network", "load"],
+    "graph": ["Graph", "Input"],
+    "layers": [
+        "Abs", "Activation", "Add", "BatchNorm", "Concatenate", "Context", "Dense", "Dropout", "ELU", "Flatten", "GELU",
+        "GaussianNoise", "HardTanh", "Identity", "Layer", "LayerNorm", "LeakyReLU", "LogSoftmax", "Maxout", "Mish",
+        "Multiply", "PReLU", "RBF", "RReLU", "ReLU", "Reshape", "SELU", "Scale", "SiLU", "Sigmoid", "Softmax",
+        "Softplus", "Step", "Tanh",
+    ],
+    "losses": [
+        "AbsoluteError", "BinaryCrossEntropy", "CrossEntropy", "Hinge", "Huber", "KLDivergence", "Loss", "Poisson",
+        "Quantile", "SquaredError",
+    ],
+    "penalties": ["L1", "L2", "ElasticNet", "MaxNorm"],
+    "initializers": ["Constant", "Glorot", "He", "LeCun", "Normal", "Orthogonal", "Uniform"],
+    "parameters": ["Parameter"],
+    "optimizers": ["AdaGrad", "Adam", "AdamW", "LBFGS", "RMSProp", "SGD"],
+    "schedules": [
+        "CosLog4", "Cosine", "ExponentialDecay", "InverseScaling", "OneCycle", "ReduceOnPlateau", "StepDecay", "WarmUp",
+    ],
+    "gradient_check": ["GradientReport", "check_gradient"],
+    "trace": ["Trace"],
+    "training": ["Callback", "EarlyStopping", "EpochReport", "TrainState", "train"],
+    "estimators": ["MLPClassifier", "MLPRegressor"],
+    "errors": [
+        "ArgumentError", "ClearpropError", "DataError", "GradientCheckError", "ModelFileError", "NoGradientError",
+        "NonFiniteError", "ShapeError",
+    ],
+}  # fmt: skip
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [*_HOME, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'clearprop' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"clearprop.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

@@ -1,0 +1,31 @@
+"""Ways of computing networks, behind one door."""
+
+from __future__ import annotations
+
+from clearprop.engines.array import ArrayEngine
+from clearprop.engines.base import Batch, Engine, EpochLoss, Executor, Program
+from clearprop.errors import ArgumentError
+from clearprop.optimizers import Optimizer
+from clearprop.validation import check_choice
+
+__all__ = ["ENGINES", "ArrayEngine", "Batch", "Engine", "EpochLoss", "Executor", "Program", "choose"]
+
+ENGINES: dict[str, Engine] = {"array": ArrayEngine()}  # fastest first: "auto" takes the first that does not refuse
+
+
+def choose(name: str, program: Program, optimizer: Optimizer | None = None) -> Engine:
+    """Return the engine of that name, or with "auto" the first one that does not refuse.
+
+    Raises
+    ------
+    ArgumentError
+        For an unknown engine, or one that was forced and refuses; the message says why.
+    """
+    check_choice("Network", "engine", name, ["auto", *ENGINES])
+    for key, engine in ENGINES.items():
+        reason = engine.refuses(program, optimizer)
+        if reason is None and name in ("auto", key):
+            return engine
+        if name == key:
+            raise ArgumentError(f"engine {name!r} refuses this network: {reason}; use engine='auto'.")
+    raise ArgumentError("no engine runs this network.")

@@ -1,0 +1,317 @@
+"""The array telling: every box runs its own rule on Array API arrays. With NumPy it is the reference."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import array_api_compat.numpy as xp
+import numpy
+
+from clearprop.engines.base import Array, Batch, EpochLoss, Program
+from clearprop.errors import NonFiniteError
+from clearprop.layers import Context
+from clearprop.optimizers import Optimizer
+from clearprop.parameters import Layout
+from clearprop.state import TrainState
+from clearprop.streams import Purpose, Stream
+
+__all__ = ["ArrayEngine", "ArrayExecutor", "BackwardPass", "ForwardPass"]
+
+
+@dataclass(frozen=True)
+class ForwardPass:
+    """What one forward pass computed.
+
+    Attributes
+    ----------
+    outputs : list of array
+        The output of each node of the graph.
+    kept : list
+        What each box keeps for its backward rule.
+    contexts : list of Context or None
+        The context each box was called with; None for inputs.
+    """
+
+    outputs: list[Array]
+    kept: list[Any]
+    contexts: list[Context | None]
+
+
+@dataclass(frozen=True)
+class BackwardPass:
+    """What one backward pass computed.
+
+    Attributes
+    ----------
+    deltas : list of array or None
+        Gradient of the loss at the output of each node; None where nothing asked for it.
+    gradient : array of shape (n_parameters,)
+        Gradient of the data loss.
+    """
+
+    deltas: list[Array | None]
+    gradient: Array
+
+
+class ArrayEngine:
+    """Runs every program; refuses none."""
+
+    name = "array"
+
+    def refuses(self, program: Program, optimizer: Optimizer | None) -> str | None:
+        """Return None: the boxes bring their own rules."""
+        return None
+
+    def compile(self, program: Program) -> ArrayExecutor:
+        """Return the program, ready to run."""
+        return ArrayExecutor(program)
+
+
+class ArrayExecutor:
+    """A program on the array engine.
+
+    Parameters
+    ----------
+    program : Program
+        What to run.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.layout = program.graph.parameter_layout()
+        self.buffer_layout = program.graph.buffer_layout()
+        nodes = program.graph.nodes
+        # dx is wanted where it leads to a parameter
+        self._learns: list[bool] = []
+        for node in nodes:
+            own = any(name.rpartition(".")[0] == node.owner for name in self.layout) and node.layer is not None
+            self._learns.append(own or any(self._learns[index] for index in node.inputs))
+        self._penalties = _per_slot(self.layout, "penalty", program.penalty)
+        self._constraints = _per_slot(self.layout, "constraint", program.constraint)
+
+    def forward(
+        self,
+        parameters: Array,
+        buffers: Array,
+        inputs: tuple[Array, ...],
+        *,
+        training: bool = False,
+        seed: int = 0,
+        step: int = 0,
+        wants_dx: bool = False,
+    ) -> ForwardPass:
+        """Run all boxes in order."""
+        graph = self.program.graph
+        p, b = _by_owner(self.layout.views(parameters)), _by_owner(self.buffer_layout.views(buffers))
+        result = ForwardPass([None] * len(graph.nodes), [None] * len(graph.nodes), [None] * len(graph.nodes))
+        for place, x in zip(graph.inputs, inputs, strict=True):
+            result.outputs[place] = x
+        stream = Stream(seed, Purpose.NOISE, step=step)
+        for index, node in enumerate(graph.nodes):
+            if node.layer is None:
+                continue
+            ctx = Context(
+                xp,
+                training=training,
+                buffers=b.get(node.owner, {}),
+                noise=_noise(stream, index),
+                wants_dx=wants_dx or any(self._learns[i] for i in node.inputs),
+            )
+            xs = (result.outputs[i] for i in node.inputs)
+            output, kept = node.layer.forward(ctx, p.get(node.owner, {}), *xs)
+            result.outputs[index], result.kept[index], result.contexts[index] = output, kept, ctx
+        return result
+
+    def backward(self, parameters: Array, passed: ForwardPass, delta: Array) -> BackwardPass:
+        """Run all boxes in reverse; gradients add up where a node fans out or a layer is shared."""
+        graph = self.program.graph
+        p = _by_owner(self.layout.views(parameters))
+        gradient = numpy.zeros(self.layout.size, dtype=self.program.dtype)
+        views = self.layout.views(gradient)
+        deltas: list[Array | None] = [None] * len(graph.nodes)
+        deltas[-1] = delta
+        for index in range(len(graph.nodes) - 1, -1, -1):
+            node, ctx, dh = graph.nodes[index], passed.contexts[index], deltas[index]
+            if node.layer is None or ctx is None or dh is None or not (ctx.wants_dx or self._learns[index]):
+                continue
+            dxs, gradients = node.layer.backward(ctx, p.get(node.owner, {}), passed.kept[index], dh)
+            for local, value in gradients.items():
+                view = views[f"{node.owner}.{local}"]
+                view += value
+            for place, dx in zip(node.inputs, dxs, strict=True):
+                known = deltas[place]
+                deltas[place] = dx if known is None or dx is None else known + dx
+        return BackwardPass(deltas, gradient)
+
+    def scores(self, parameters: Array, buffers: Array, inputs: tuple[Array, ...]) -> Array:
+        """Return the output of the last node in prediction mode."""
+        return self.forward(parameters, buffers, inputs).outputs[-1]
+
+    def loss(
+        self, parameters: Array, buffers: Array, batch: Batch, *, training: bool, seed: int = 0, step: int = 0
+    ) -> tuple[float, float]:
+        """Return the loss of the data and the penalties."""
+        passed = self.forward(parameters, buffers, batch.inputs, training=training, seed=seed, step=step)
+        values = self.program.loss.values(xp, passed.outputs[-1], batch.target)
+        share, total = _shares(batch, values.dtype)
+        return float(values @ share), self.penalty(parameters, total)[0]
+
+    def gradient(
+        self,
+        parameters: Array,
+        buffers: Array,
+        batch: Batch,
+        *,
+        training: bool,
+        seed: int = 0,
+        step: int = 0,
+    ) -> tuple[float, float, Array]:
+        """Return the loss of the data, the penalties and the gradient of their sum."""
+        data, penalty, _, backward = self.passes(parameters, buffers, batch, training=training, seed=seed, step=step)
+        return data, penalty, backward.gradient
+
+    def passes(
+        self,
+        parameters: Array,
+        buffers: Array,
+        batch: Batch,
+        *,
+        training: bool,
+        seed: int = 0,
+        step: int = 0,
+        wants_dx: bool = False,
+    ) -> tuple[float, float, ForwardPass, BackwardPass]:
+        """Run one forward and one backward pass; the gradient includes the penalties'."""
+        forward = self.forward(
+            parameters, buffers, batch.inputs, training=training, seed=seed, step=step, wants_dx=wants_dx
+        )
+        scores, loss = forward.outputs[-1], self.program.loss
+        values = loss.values(xp, scores, batch.target)
+        share, total = _shares(batch, values.dtype)
+        delta = loss.gradient(xp, scores, batch.target) * share[:, None]
+        backward = self.backward(parameters, forward, delta)
+        penalty, penalty_gradient = self.penalty(parameters, total)
+        if penalty_gradient is not None:
+            backward.gradient[...] += penalty_gradient
+        return float(values @ share), penalty, forward, backward
+
+    def penalty(self, parameters: Array, total_weight: float) -> tuple[float, Array | None]:
+        """Return the sum of all penalties and its gradient (None where there is no penalty)."""
+        if not self._penalties:
+            return 0.0, None
+        gradient = numpy.zeros(self.layout.size, dtype=self.program.dtype)
+        w, g = self.layout.views(parameters), self.layout.views(gradient)
+        value = 0.0
+        for name, penalty in self._penalties.items():
+            scale = (1.0 / total_weight if total_weight > 0.0 else 0.0) if penalty.per_row else 1.0
+            value += float(penalty.value(xp, w[name])) * scale
+            g[name][...] = penalty.gradient(xp, w[name]) * scale
+        return value, gradient
+
+    def constrain(self, parameters: Array) -> None:
+        """Project the parameters onto their constraints, in place."""
+        views = self.layout.views(parameters) if self._constraints else {}
+        for name, constraint in self._constraints.items():
+            views[name][...] = constraint.project(xp, views[name])
+
+    def run_epoch(
+        self, state: TrainState, optimizer: Optimizer, data: Batch, order: Any, batch_size: int, rates: Any
+    ) -> EpochLoss:
+        """Run all batches of one epoch; stop at the first number that is not finite, with the parameters before it."""
+        w = state.parameters
+        ones = numpy.ones_like(w)
+        factors = optimizer.factors(self.layout, ones)
+        decays = self.layout.decay_mask(self.program.dtype)
+        before = numpy.empty_like(w)
+        losses = numpy.zeros(2)
+        norm = 0.0
+        for number, start in enumerate(range(0, len(order), batch_size)):
+            batch = data.take(order[start : start + batch_size])
+            where = {"epoch": state.epoch + 1, "batch": number + 1}
+            with numpy.errstate(all="ignore"):  # what overflows is found and named below
+                value, penalty, gradient = self.gradient(
+                    w, state.buffers, batch, training=True, seed=state.seed, step=state.step
+                )
+                if not (math.isfinite(value + penalty) and numpy.isfinite(gradient).all()):
+                    raise self._non_finite(state, batch, gradient, **where)
+                norm = math.sqrt(float(numpy.dot(gradient, gradient)))
+                gradient = optimizer.clip(xp, gradient)
+                rate = rates[number] if factors is None else rates[number] * factors
+                before[...] = w
+                optimizer.update(xp, w, gradient, state.slots, state.step + 1, rate, decays)
+                self.constrain(w)
+                if not numpy.isfinite(w).all():
+                    bad = next(name for name, view in self.layout.views(w).items() if not numpy.isfinite(view).all())
+                    w[...] = before
+                    raise non_finite_error(f"the update of '{bad}'", bad, **where)
+            state.step += 1
+            losses += numpy.array([value, penalty]) * batch.n_rows
+        state.epoch += 1
+        data_loss, penalty_loss = losses / len(order)
+        return EpochLoss(float(data_loss), float(penalty_loss), norm)
+
+    def _non_finite(self, state: TrainState, batch: Batch, gradient: Array, **where: int) -> NonFiniteError:
+        """Return the error that names the first node, or parameter's gradient, that is not finite."""
+        passed = self.forward(state.parameters, state.buffers, batch.inputs, seed=state.seed, step=state.step)
+        for node, output in zip(self.program.graph.nodes, passed.outputs, strict=True):
+            if not numpy.isfinite(output.data if sparse(output) else output).all():
+                return non_finite_error(f"the output of '{node.name}'", node.name, **where)
+        for name, view in reversed(self.layout.views(gradient).items()):
+            if not numpy.isfinite(view).all():
+                return non_finite_error(f"the gradient of '{name}'", name, **where)
+        return non_finite_error("the loss", "loss", **where)
+
+
+def sparse(x: Any) -> bool:
+    """Return whether `x` is a SciPy sparse matrix or array (without importing SciPy)."""
+    return not isinstance(x, numpy.ndarray) and hasattr(x, "tocsr")
+
+
+def non_finite_error(what: str, node: str, epoch: int, batch: int) -> NonFiniteError:
+    """Return the error that ends a training run, with its remedy."""
+    return NonFiniteError(
+        f"training stopped in epoch {epoch}, batch {batch}: {what} is not finite. The last finite parameters are kept. "
+        "Scale the inputs (and targets) to about -3 to 3, lower the learning rate, or clip the gradient with "
+        "clip_norm=1.0.",
+        epoch=epoch,
+        batch=batch,
+        node=node,
+    )
+
+
+def _noise(stream: Stream, node: int) -> Any:
+    def noise(kind: str, shape: tuple[int, ...]) -> Array:
+        at = stream.at(node=node)
+        return at.uniform(shape) if kind == "uniform" else at.normal(shape)
+
+    return noise
+
+
+def _by_owner(views: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
+    grouped: dict[str, dict[str, Array]] = {}
+    for name, view in views.items():
+        owner, _, local = name.rpartition(".")
+        grouped.setdefault(owner, {})[local] = view
+    return grouped
+
+
+def _per_slot(layout: Layout, what: str, common: Any) -> dict[str, Any]:
+    """Return the penalty or constraint of every parameter that has one: its own, or the network's if it decays."""
+    chosen = {}
+    for slot in layout.values():
+        own = getattr(slot.parameter, what)
+        if own is not None or (common is not None and slot.parameter.decays):
+            chosen[slot.name] = common if own is None else own
+    return chosen
+
+
+def _shares(batch: Batch, dtype: Any) -> tuple[Array, float]:
+    """Return each row's share of the mean, w / sum(w), and sum(w)."""
+    if batch.weight is None:
+        return numpy.full(batch.n_rows, 1.0 / batch.n_rows, dtype=dtype), float(batch.n_rows)
+    total = float(batch.weight.sum())
+    share = batch.weight / total if total > 0.0 else batch.weight  # a batch without weight has no loss and no gradient
+    return share.astype(dtype, copy=False), total

@@ -1,0 +1,123 @@
+"""Model files: one safetensors file with a JSON description and a digest, written at once or not at all.
+
+The digest is the SHA-256 of the whole file with the digest's own 64 characters set to zeros, so that any flipped bit
+and any missing byte is found. Reading executes nothing: tensors are copied, JSON is parsed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from clearprop.errors import ModelFileError
+
+__all__ = ["FORMAT", "read_model", "write_atomically", "write_model"]
+
+FORMAT = 1
+_BLANK = "0" * 64
+_DIGEST = re.compile(rb'\\"digest\\":\s*\\"([0-9a-f]{64})\\"')
+
+
+def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write `data` to `path` so that a reader, or a crash, finds the old file or the new one and nothing between."""
+    target = Path(path)
+    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, _mode(target))
+        os.replace(temporary, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    with contextlib.suppress(OSError):  # not every system can open a folder
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _mode(target: Path) -> int:
+    """Return the permissions of the file that is replaced, else those of a file that `open` would make."""
+    if target.exists():
+        return target.stat().st_mode & 0o777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+def write_model(path: str | os.PathLike[str], description: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
+    """Write a model file.
+
+    Parameters
+    ----------
+    path : path-like
+        Where to; an existing file is replaced at the end.
+    description : mapping
+        What the json module can write.
+    arrays : mapping of str to NumPy array
+        The tensors.
+    """
+    from safetensors.numpy import save
+
+    header = {"clearprop": FORMAT, "digest": _BLANK, **description}
+    text = json.dumps(header, allow_nan=False, ensure_ascii=True)
+    data = save(dict(arrays), metadata={"clearprop": text})
+    blank = f'\\"digest\\": \\"{_BLANK}\\"'.encode()
+    if data.count(blank) != 1:
+        raise ModelFileError("the description of the model holds a digest of its own; rename that entry.")
+    digest = hashlib.sha256(data).hexdigest()
+    write_atomically(path, data.replace(blank, f'\\"digest\\": \\"{digest}\\"'.encode()))
+
+
+def read_model(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the description and the tensors of a model file.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is not a model file of clearprop, is damaged, or is of a newer format.
+    OSError
+        If it cannot be read.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    name = os.fspath(path)
+    data = Path(path).read_bytes()
+    length = int.from_bytes(data[:8], "little") if len(data) >= 8 else -1
+    header = data[8 : 8 + max(length, 0)]
+    found = _DIGEST.search(header) if 0 < length == len(header) else None
+    if found is None:
+        raise ModelFileError(
+            f"'{name}' is not a clearprop model file, or its beginning is damaged; it has to be one that net.save or "
+            "'clearprop train' wrote."
+        )
+    start, stop = (8 + place for place in found.span(1))
+    digest = hashlib.sha256(data[:start] + _BLANK.encode() + data[stop:]).hexdigest()
+    if digest != found.group(1).decode():
+        raise ModelFileError(
+            f"'{name}' is damaged: its SHA-256 digest is {digest[:12]}..., expected {found.group(1).decode()[:12]}...; "
+            "restore it from a copy or train again."
+        )
+    try:
+        description = json.loads(json.loads(header)["__metadata__"]["clearprop"])
+        arrays = load(data)
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise ModelFileError(f"'{name}' cannot be read as a model file: {error}") from error
+    if description.get("clearprop") != FORMAT:
+        raise ModelFileError(
+            f"'{name}' has format {description.get('clearprop')!r}, this version reads {FORMAT}; update clearprop."
+        )
+    return description, arrays

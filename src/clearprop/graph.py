@@ -1,0 +1,265 @@
+"""The graph of boxes. It can only be appended to, so the order of creation is a topological order."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from clearprop.config import from_config, to_config
+from clearprop.errors import ArgumentError, ModelFileError, ShapeError
+from clearprop.layers.base import Layer, Shape
+from clearprop.parameters import Layout, Parameter
+from clearprop.validation import check_integer, show
+
+__all__ = ["Graph", "GraphNode", "Input", "Node"]
+
+_created = itertools.count()
+
+
+class Node:
+    """A place in a graph under construction: a layer applied to other nodes.
+
+    Made by `Input` and by calling layers on nodes, never by hand.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Shape of one row of the output.
+    """
+
+    def __init__(self, layer: Layer | None, inputs: tuple[Node, ...], shape: Shape, name: str | None) -> None:
+        self.layer = layer
+        self.inputs = inputs
+        self.shape = shape
+        self.name = name
+        self._index = next(_created)
+
+    def append(self, layer: Layer, nodes: tuple[Node, ...]) -> Node:
+        """Return a new node that applies `layer` to `nodes`; shapes are checked here."""
+        node = Node(layer, nodes, (), layer.name)
+        if not all(isinstance(item, Node) for item in nodes):
+            raise ArgumentError(f"{type(layer).__name__}: a layer is called on nodes only, not on a mixture.")
+        wanted = layer.n_inputs
+        if (wanted is None and len(nodes) < 2) or (wanted is not None and len(nodes) != wanted):
+            expected = "two or more inputs" if wanted is None else f"{wanted} input"
+            raise ShapeError(f"node '{node._final_name()}': {type(layer).__name__} takes {expected}, got {len(nodes)}.")
+        try:
+            node.shape = layer.output_shape(*(item.shape for item in nodes))
+        except ShapeError as error:
+            names = _names(node.ancestors())
+            got = " and ".join(f"{item.shape} from '{names[item]}'" for item in nodes)
+            raise ShapeError(f"node '{names[node]}': {error}; got {got}.") from None
+        return node
+
+    def ancestors(self) -> list[Node]:
+        """Return this node and all that it depends on, in the order of creation."""
+        found: set[Node] = set()
+        waiting = [self]
+        while waiting:
+            node = waiting.pop()
+            if node not in found:
+                found.add(node)
+                waiting.extend(node.inputs)
+        return sorted(found, key=lambda node: node._index)
+
+    def _final_name(self) -> str:
+        return _names(self.ancestors())[self]
+
+    def __repr__(self) -> str:
+        box = "Input" if self.layer is None else type(self.layer).__name__
+        return f"<node {self._final_name()!r}: {box}, shape {self.shape}>"
+
+
+class Input(Node):
+    """Where rows enter the network.
+
+    Parameters
+    ----------
+    shape : int or tuple of int
+        Shape of one row: a number of features, or for example (1, 28, 28) for images.
+    name : str or None
+        Name of the node; by default ``input_1``, ``input_2`` and so on.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> x = cp.Input(64)
+    >>> h = cp.ReLU()(cp.Dense(32)(x))
+    >>> cp.Dense(10)(cp.Concatenate()(x, h)).shape
+    (10,)
+    """
+
+    def __init__(self, shape: int | Sequence[int], name: str | None = None) -> None:
+        sizes = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
+        if not sizes:
+            raise ArgumentError("Input: shape must have at least one axis, got (); pass the number of features.")
+        for size in sizes:
+            check_integer("Input", "shape", size, minimum=1)
+        super().__init__(None, (), tuple(int(size) for size in sizes), name)
+
+
+def _names(nodes: Iterable[Node]) -> dict[Node, str]:
+    """Return the name of every node: its own, or its kind and a number a kind."""
+    counts: dict[str, int] = {}
+    names: dict[Node, str] = {}
+    taken: dict[str, Node] = {}
+    for node in nodes:
+        kind = "input" if node.layer is None else node.layer.kind()
+        counts[kind] = counts.get(kind, 0) + 1
+        name = node.name or f"{kind}_{counts[kind]}"
+        if name in taken:
+            if node.layer is None or taken[name].layer is not node.layer:
+                raise ArgumentError(f"two nodes are named '{name}'; give one of them another name=.")
+            uses = sum(other.layer is node.layer for other in names)
+            name = f"{name}_{uses + 1}"  # a layer object that is used again shares its parameters
+        names[node], taken[name] = name, node
+    return names
+
+
+@dataclass(frozen=True)
+class GraphNode:
+    """A node of a finished graph.
+
+    Attributes
+    ----------
+    name : str
+        Its name.
+    layer : Layer or None
+        Its box; None for an input.
+    inputs : tuple of int
+        The nodes it reads, by position in the graph.
+    shape : tuple of int
+        Shape of one row of its output.
+    owner : str
+        Name of the node that its parameters are named after: the first one of the same layer object.
+    """
+
+    name: str
+    layer: Layer | None
+    inputs: tuple[int, ...]
+    shape: Shape
+    owner: str
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A finished graph: nodes in topological order, the last one is the output.
+
+    Attributes
+    ----------
+    nodes : tuple of GraphNode
+        All nodes.
+    inputs : tuple of int
+        Positions of the inputs, in the order in which a batch gives them.
+    """
+
+    nodes: tuple[GraphNode, ...]
+    inputs: tuple[int, ...]
+
+    @classmethod
+    def from_output(cls, output: Node, inputs: Sequence[Node] | None = None) -> Graph:
+        """Return the graph of everything that `output` depends on.
+
+        Parameters
+        ----------
+        output : Node
+            The node whose output the network returns.
+        inputs : sequence of Node or None
+            Order of the inputs; by default the order in which they were made.
+        """
+        nodes = output.ancestors()
+        names = _names(nodes)
+        position = {node: index for index, node in enumerate(nodes)}
+        owners: dict[int, str] = {}
+        finished = []
+        for node in nodes:
+            owner = names[node] if node.layer is None else owners.setdefault(id(node.layer), names[node])
+            places = tuple(position[item] for item in node.inputs)
+            finished.append(GraphNode(names[node], node.layer, places, node.shape, owner))
+        entries = [node for node in nodes if node.layer is None]
+        if inputs is not None:
+            if set(inputs) != set(entries) or len(inputs) != len(entries):
+                expected = ", ".join(names[node] for node in entries)
+                raise ArgumentError(f"Network: inputs must name each input of the graph once: {expected}.")
+            entries = list(inputs)
+        graph = cls(tuple(finished), tuple(position[node] for node in entries))
+        graph._declared("parameters")  # raises where a shared layer does not fit all its inputs
+        return graph
+
+    @classmethod
+    def chain(cls, layers: Sequence[Layer], inputs: int | Sequence[int]) -> Graph:
+        """Return the graph of layers that follow one another."""
+        node: Node = Input(inputs)
+        for layer in layers:
+            if not isinstance(layer, Layer):
+                hint = f"; did you mean {layer.__name__}()?" if isinstance(layer, type) else "."
+                raise ArgumentError(f"Network: each element of layers must be a layer, got {show(layer)}{hint}")
+            node = layer(node)
+        return cls.from_output(node)
+
+    @property
+    def output(self) -> GraphNode:
+        """The node whose output the network returns."""
+        return self.nodes[-1]
+
+    def _declared(self, what: str) -> dict[str, Parameter]:
+        declared: dict[str, Parameter] = {}
+        for node in self.nodes:
+            if node.layer is None:
+                continue
+            shapes = tuple(self.nodes[index].shape for index in node.inputs)
+            for local, parameter in getattr(node.layer, what)(*shapes).items():
+                name = f"{node.owner}.{local}"
+                known = declared.setdefault(name, parameter)
+                if known.shape != parameter.shape:
+                    raise ShapeError(
+                        f"node '{node.name}': {type(node.layer).__name__} shares '{name}' of shape {known.shape} with "
+                        f"'{node.owner}', but its input {shapes[0]} needs {parameter.shape}; share a layer only "
+                        "between inputs of equal shape."
+                    )
+        return declared
+
+    def parameter_layout(self) -> Layout:
+        """Return the places of all parameters in one vector."""
+        return Layout(self._declared("parameters"))
+
+    def buffer_layout(self) -> Layout:
+        """Return the places of all that is remembered but not learned."""
+        return Layout(self._declared("buffers"))
+
+    def to_config(self) -> Any:
+        """Return the graph as something the json module can write."""
+        nodes = []
+        for node in self.nodes:
+            layer = None if node.layer is None else to_config(node.layer, f"node '{node.name}'")
+            entry = {"name": node.name, "inputs": list(node.inputs), "owner": node.owner, "layer": layer}
+            nodes.append({**entry, "shape": list(node.shape)} if node.layer is None else entry)
+        return {"nodes": nodes, "inputs": list(self.inputs)}
+
+    @classmethod
+    def from_config(cls, config: Any) -> Graph:
+        """Return the graph that `config` describes; shapes are checked again."""
+        try:
+            nodes: list[GraphNode] = []
+            layers: dict[str, Layer] = {}
+            for entry in config["nodes"]:
+                name, owner = str(entry["name"]), str(entry["owner"])
+                places = tuple(int(index) for index in entry["inputs"])
+                if any(not 0 <= index < len(nodes) for index in places):
+                    raise ModelFileError(f"node '{name}' reads nodes that do not come before it.")
+                if entry["layer"] is None:
+                    shape = tuple(int(size) for size in entry["shape"])
+                    nodes.append(GraphNode(name, None, (), shape, owner))
+                    continue
+                layer = layers.setdefault(owner, from_config(entry["layer"], Layer))
+                shape = layer.output_shape(*(nodes[index].shape for index in places))
+                nodes.append(GraphNode(name, layer, places, shape, owner))
+            graph = cls(tuple(nodes), tuple(int(index) for index in config["inputs"]))
+            if not nodes or sorted(graph.inputs) != [i for i, node in enumerate(nodes) if node.layer is None]:
+                raise ModelFileError("its inputs do not match its nodes.")
+            graph._declared("parameters")
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ModelFileError(f"the description of the network is damaged: {error}") from error
+        return graph

@@ -1,0 +1,206 @@
+"""Rectifiers: piecewise linear activations and their smooth relatives with one exponential side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from clearprop.errors import ArgumentError
+from clearprop.initializers import Constant, Initializer
+from clearprop.layers.base import Activation, Array, Context, Layer, Shape, like
+from clearprop.parameters import Parameter
+from clearprop.validation import check_instance, check_real
+
+__all__ = ["ELU", "SELU", "Abs", "LeakyReLU", "PReLU", "RReLU", "ReLU"]
+
+SELU_ALPHA = 1.6732632423543772848170429916717
+SELU_SCALE = 1.0507009873554804934193349852946
+
+
+@dataclass(frozen=True)
+class ReLU(Activation):
+    """h = max(a, 0), f'(a) = 1 where a > 0, else 0 (the subgradient at 0 is 0).
+
+    References
+    ----------
+    Nair and Hinton (2010), "Rectified linear units improve restricted Boltzmann machines".
+    """
+
+    def forward(self, ctx: Context, p: Mapping[str, Array], *xs: Array) -> tuple[Array, Any]:
+        """Return h; keeps h (which is > 0 exactly where a is)."""
+        (a,) = xs
+        # not `a if a > 0`: a NaN has to stay one
+        h = ctx.xp.where(a <= 0, ctx.xp.zeros_like(a), a)
+        return h, h
+
+    def derivative(self, ctx: Context, kept: Any) -> Array:
+        """Return 1 where h > 0, else 0."""
+        return ctx.xp.astype(kept > 0, kept.dtype)
+
+
+@dataclass(frozen=True)
+class LeakyReLU(Activation):
+    """h = a where a > 0, else slope a; f'(a) = 1 or slope (at 0: slope, as in PyTorch).
+
+    References
+    ----------
+    Maas, Hannun and Ng (2013), "Rectifier nonlinearities improve neural network acoustic models".
+    """
+
+    slope: float = 0.01
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_real("LeakyReLU", "slope", self.slope)
+
+    def forward(self, ctx: Context, p: Mapping[str, Array], *xs: Array) -> tuple[Array, Any]:
+        """Return h; keeps a."""
+        (a,) = xs
+        return ctx.xp.where(a > 0, a, self.slope * a), a
+
+    def derivative(self, ctx: Context, kept: Any) -> Array:
+        """Return 1 where a > 0, else slope."""
+        one = ctx.xp.ones_like(kept)
+        return ctx.xp.where(kept > 0, one, self.slope * one)
+
+
+@dataclass(frozen=True)
+class RReLU(Activation):
+    """A leaky ReLU whose slope is drawn anew in training, uniform in [lower, upper), and is their mean in prediction.
+
+    References
+    ----------
+    Xu et al. (2015), "Empirical evaluation of rectified activations in convolutional network".
+    """
+
+    lower: float = 1 / 8
+    upper: float = 1 / 3
+    stochastic: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_real("RReLU", "lower", self.lower)
+        if check_real("RReLU", "upper", self.upper) < self.lower:
+            raise ArgumentError(f"RReLU: upper must be >= lower = {self.lower:g}, got {self.upper:g}.")
+
+    def forward(self, ctx: Context, p: Mapping[str, Array], *xs: Array) -> tuple[Array, Any]:
+        """Return h; keeps f'(a)."""
+        (a,) = xs
+        one = ctx.xp.ones_like(a)
+        if ctx.training:
+            slope = self.lower + (self.upper - self.lower) * like(ctx, ctx.noise("uniform", a.shape), a)
+        else:
+            slope = 0.5 * (self.lower + self.upper) * one
+        derivative = ctx.xp.where(a > 0, one, slope)
+        return a * derivative, derivative
+
+    def derivative(self, ctx: Context, kept: Any) -> Array:
+        """Return 1 where a > 0, else the slope that was drawn."""
+        return kept
+
+
+@dataclass(frozen=True)
+class PReLU(Layer):
+    """A leaky ReLU whose slope is learned, one a unit (one a channel for images).
+
+    Forward: h = a where a > 0, else slope a. Backward::
+
+        da = dh where a > 0, else dh slope        dslope = sum over rows of dh min(a, 0)
+
+    At a = 0 the slope is taken, as in PyTorch. The slope is not penalised (He et al. 2015, section 2.1).
+
+    Parameters
+    ----------
+    initializer : Initializer, default=Constant(0.25)
+        How the slope starts.
+    """
+
+    initializer: Initializer = Constant(0.25)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_instance("PReLU", "initializer", self.initializer, Initializer, "Constant(0.25)")
+
+    def parameters(self, *shapes: Shape) -> dict[str, Parameter]:
+        """Return slope of shape (n_units,), or (n_channels, 1, 1) for images."""
+        (shape,) = shapes
+        return {"slope": Parameter((shape[0], *(1 for _ in shape[1:])), self.initializer)}
+
+    def forward(self, ctx: Context, p: Mapping[str, Array], *xs: Array) -> tuple[Array, Any]:
+        """Return h; keeps a."""
+        (a,) = xs
+        return ctx.xp.where(a > 0, a, p["slope"] * a), a
+
+    def backward(
+        self, ctx: Context, p: Mapping[str, Array], kept: Any, dh: Array
+    ) -> tuple[tuple[Array | None, ...], dict[str, Array]]:
+        """Return da and dslope."""
+        xp, a, slope = ctx.xp, kept, p["slope"]
+        # forward: h = where(a > 0, a, slope a)
+        da = xp.where(a > 0, dh, dh * slope)
+        dslope = xp.where(a > 0, xp.zeros_like(a), dh * a)
+        summed = (0, *range(2, a.ndim))
+        return (da,), {"slope": xp.reshape(xp.sum(dslope, axis=summed), slope.shape)}
+
+
+@dataclass(frozen=True)
+class Abs(Activation):
+    """h = |a|, f'(a) = sign(a) (the subgradient at 0 is 0)."""
+
+    def forward(self, ctx: Context, p: Mapping[str, Array], *xs: Array) -> tuple[Array, Any]:
+        """Return h; keeps a."""
+        return ctx.xp.abs(xs[0]), xs[0]
+
+    def derivative(self, ctx: Context, kept: Any) -> Array:
+        """Return sign(a)."""
+        return ctx.xp.sign(kept)
+
+
+@dataclass(frozen=True)
+class ELU(Activation):
+    """h = a where a > 0, else alpha (exp(a) - 1); f'(a) = 1 or alpha exp(a) (at 0: alpha).
+
+    References
+    ----------
+    Clevert, Unterthiner and Hochreiter (2016), "Fast and accurate deep network learning by exponential linear units".
+    """
+
+    alpha: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_real("ELU", "alpha", self.alpha, low=0.0)
+
+    def forward(self, ctx: Context, p: Mapping[str, Array], *xs: Array) -> tuple[Array, Any]:
+        """Return h; keeps a."""
+        xp, (a,) = ctx.xp, xs
+        negative = xp.where(a > 0, xp.zeros_like(a), a)
+        return xp.where(a > 0, a, self.alpha * xp.expm1(negative)), a
+
+    def derivative(self, ctx: Context, kept: Any) -> Array:
+        """Return 1 where a > 0, else alpha exp(a)."""
+        xp, a = ctx.xp, kept
+        negative = xp.where(a > 0, xp.zeros_like(a), a)
+        return xp.where(a > 0, xp.ones_like(a), self.alpha * xp.exp(negative))
+
+
+@dataclass(frozen=True)
+class SELU(Activation):
+    """h = scale (a where a > 0, else alpha (exp(a) - 1)), with the two constants that keep mean 0 and variance 1.
+
+    f'(a) = scale where a > 0, else scale alpha exp(a) (also at 0).
+
+    References
+    ----------
+    Klambauer et al. (2017), "Self-normalizing neural networks", eq. 2.
+    """
+
+    def forward(self, ctx: Context, p: Mapping[str, Array], *xs: Array) -> tuple[Array, Any]:
+        """Return h; keeps a."""
+        h, kept = ELU(SELU_ALPHA).forward(ctx, p, *xs)
+        return SELU_SCALE * h, kept
+
+    def derivative(self, ctx: Context, kept: Any) -> Array:
+        """Return scale where a > 0, else scale alpha exp(a)."""
+        return SELU_SCALE * ELU(SELU_ALPHA).derivative(ctx, kept)

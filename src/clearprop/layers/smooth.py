@@ -1,0 +1,107 @@
+"""Smooth activations without an upper bound."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import array_api_compat
+import numpy
+import scipy.special
+
+from clearprop.layers.base import Activation, Array, Context, like
+from clearprop.layers.sigmoidal import logistic
+
+__all__ = ["GELU", "Mish", "SiLU", "Softplus", "softplus"]
+
+
+def softplus(xp: Any, a: Array) -> Array:
+    """Return log(1 + exp(a)) = max(a, 0) + log(1 + exp(-|a|)), which does not overflow."""
+    return xp.where(a > 0, a, xp.zeros_like(a)) + xp.log1p(xp.exp(-xp.abs(a)))
+
+
+def normal_cdf(ctx: Context, a: Array) -> Array:
+    """Return the standard normal distribution function; the Array API has no erf, so each library's own is taken."""
+    if array_api_compat.is_torch_array(a):
+        return ctx.xp.special.ndtr(a)
+    return like(ctx, scipy.special.ndtr(numpy.asarray(a)), a)
+
+
+@dataclass(frozen=True)
+class Softplus(Activation):
+    """h = log(1 + exp(a)), f'(a) = sigmoid(a) (Dugas et al. 2001)."""
+
+    def forward(self, ctx: Context, p: Mapping[str, Array], *xs: Array) -> tuple[Array, Any]:
+        """Return h; keeps a."""
+        return softplus(ctx.xp, xs[0]), xs[0]
+
+    def derivative(self, ctx: Context, kept: Any) -> Array:
+        """Return sigmoid(a)."""
+        return logistic(ctx.xp, kept)
+
+
+@dataclass(frozen=True)
+class GELU(Activation):
+    """h = a Phi(a), f'(a) = Phi(a) + a phi(a), with the normal distribution function Phi and density phi.
+
+    This is the exact form (PyTorch's default), not the tanh approximation.
+
+    References
+    ----------
+    Hendrycks and Gimpel (2016), "Gaussian error linear units".
+    """
+
+    def forward(self, ctx: Context, p: Mapping[str, Array], *xs: Array) -> tuple[Array, Any]:
+        """Return h; keeps a and Phi(a)."""
+        (a,) = xs
+        cdf = normal_cdf(ctx, a)
+        return a * cdf, (a, cdf)
+
+    def derivative(self, ctx: Context, kept: Any) -> Array:
+        """Return Phi(a) + a phi(a)."""
+        a, cdf = kept
+        return cdf + a * ctx.xp.exp(-0.5 * a * a) / math.sqrt(2 * math.pi)
+
+
+@dataclass(frozen=True)
+class SiLU(Activation):
+    """h = a s, f'(a) = s (1 + a (1 - s)), with s = sigmoid(a).
+
+    References
+    ----------
+    Elfwing, Uchibe and Doya (2018); Ramachandran, Zoph and Le (2017) call it Swish.
+    """
+
+    def forward(self, ctx: Context, p: Mapping[str, Array], *xs: Array) -> tuple[Array, Any]:
+        """Return h; keeps a and s."""
+        (a,) = xs
+        s = logistic(ctx.xp, a)
+        return a * s, (a, s)
+
+    def derivative(self, ctx: Context, kept: Any) -> Array:
+        """Return s (1 + a (1 - s))."""
+        a, s = kept
+        return s * (1 + a * (1 - s))
+
+
+@dataclass(frozen=True)
+class Mish(Activation):
+    """h = a t, f'(a) = t + a (1 - t^2) sigmoid(a), with t = tanh(softplus(a)).
+
+    References
+    ----------
+    Misra (2019), "Mish: a self regularized non-monotonic activation function".
+    """
+
+    def forward(self, ctx: Context, p: Mapping[str, Array], *xs: Array) -> tuple[Array, Any]:
+        """Return h; keeps a and t."""
+        (a,) = xs
+        t = ctx.xp.tanh(softplus(ctx.xp, a))
+        return a * t, (a, t)
+
+    def derivative(self, ctx: Context, kept: Any) -> Array:
+        """Return t + a (1 - t^2) sigmoid(a)."""
+        a, t = kept
+        return t + a * (1 - t * t) * logistic(ctx.xp, a)

@@ -1,0 +1,65 @@
+"""Activations of whole vectors: each output depends on every input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from clearprop.layers.base import Array, Context, Layer
+
+__all__ = ["LogSoftmax", "Softmax", "log_softmax", "softmax"]
+
+
+def softmax(xp: Any, a: Array) -> Array:
+    """Return exp(a) / sum exp(a) along the last axis; the largest entry is subtracted first."""
+    e = xp.exp(a - xp.max(a, axis=-1, keepdims=True))
+    return e / xp.sum(e, axis=-1, keepdims=True)
+
+
+def log_softmax(xp: Any, a: Array) -> Array:
+    """Return a - log sum exp(a) along the last axis; the largest entry is subtracted first."""
+    shifted = a - xp.max(a, axis=-1, keepdims=True)
+    return shifted - xp.log(xp.sum(xp.exp(shifted), axis=-1, keepdims=True))
+
+
+@dataclass(frozen=True)
+class Softmax(Layer):
+    """Softmax along the last axis, as a hidden box (at the output it belongs to the loss).
+
+    Forward: h_i = exp(a_i) / sum_j exp(a_j). The Jacobian dh_i/da_j = h_i (delta_ij - h_j) gives the backward rule::
+
+        da = h (dh - sum_j dh_j h_j)
+
+    References
+    ----------
+    Bridle (1990), "Probabilistic interpretation of feedforward classification network outputs".
+    """
+
+    def forward(self, ctx: Context, p: Mapping[str, Array], *xs: Array) -> tuple[Array, Any]:
+        """Return h; keeps h."""
+        h = softmax(ctx.xp, xs[0])
+        return h, h
+
+    def backward(
+        self, ctx: Context, p: Mapping[str, Array], kept: Any, dh: Array
+    ) -> tuple[tuple[Array | None, ...], dict[str, Array]]:
+        """Return da = h (dh - sum dh h)."""
+        h = kept
+        return (h * (dh - ctx.xp.sum(dh * h, axis=-1, keepdims=True)),), {}
+
+
+@dataclass(frozen=True)
+class LogSoftmax(Layer):
+    """h_i = a_i - log sum_j exp(a_j) along the last axis; da = dh - softmax(a) sum_j dh_j."""
+
+    def forward(self, ctx: Context, p: Mapping[str, Array], *xs: Array) -> tuple[Array, Any]:
+        """Return h; keeps h."""
+        h = log_softmax(ctx.xp, xs[0])
+        return h, h
+
+    def backward(
+        self, ctx: Context, p: Mapping[str, Array], kept: Any, dh: Array
+    ) -> tuple[tuple[Array | None, ...], dict[str, Array]]:
+        """Return da = dh - exp(h) sum dh."""
+        return (dh - ctx.xp.exp(kept) * ctx.xp.sum(dh, axis=-1, keepdims=True),), {}

@@ -1,0 +1,69 @@
+"""What a loss is: the link from scores to predictions, the loss of a row, and its gradient at the scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy
+
+from clearprop.config import Configurable
+from clearprop.errors import DataError
+
+__all__ = ["Array", "Loss", "first_row", "real_target"]
+
+Array = Any
+
+
+@dataclass(frozen=True)
+class Loss(Configurable):
+    """Base of all losses.
+
+    Scores are the output of the network, shape (n, n_outputs). The loss of a row sums over its outputs; the loss of
+    a batch is the weighted mean over its rows, sum(w l) / sum(w), which the engine takes: the 1/n stands there alone.
+    """
+
+    classes: ClassVar[bool] = False  # whether the target is a class a row, so that splits can be stratified
+
+    def check_outputs(self, n_outputs: int) -> None:
+        """Raise `ArgumentError` if the loss makes no sense for that many outputs."""
+
+    def target(self, y: Any, n_rows: int, n_outputs: int, dtype: Any) -> Any:
+        """Return `y` as the NumPy array that `values` and `gradient` take, or raise `DataError`."""
+        return real_target(type(self).__name__, y, n_rows, n_outputs, dtype)
+
+    def prediction(self, xp: Any, scores: Array) -> Array:
+        """Return the link of the scores: identity by default."""
+        return scores
+
+    def values(self, xp: Any, scores: Array, y: Array) -> Array:
+        """Return the loss of every row, shape (n,)."""
+        raise NotImplementedError
+
+    def gradient(self, xp: Any, scores: Array, y: Array) -> Array:
+        """Return the derivative of every row's loss at its scores, shape (n, n_outputs)."""
+        raise NotImplementedError
+
+
+def first_row(bad: Any) -> int:
+    """Return the first row of a boolean array in which anything is True."""
+    return int(numpy.flatnonzero(bad.reshape(bad.shape[0], -1).any(axis=1))[0])
+
+
+def real_target(owner: str, y: Any, n_rows: int, n_outputs: int, dtype: Any) -> Any:
+    """Return `y` as finite numbers of shape (n_rows, n_outputs), or raise `DataError`."""
+    y = numpy.asarray(y)
+    if y.dtype.kind not in "biuf":
+        raise DataError(f"{owner}: y must hold numbers, got dtype {y.dtype}; encode classes as 0, 1, 2, ...")
+    if y.ndim == 1 and n_outputs == 1:
+        y = y[:, None]
+    if y.shape != (n_rows, n_outputs):
+        expected = f"({n_rows}, {n_outputs})" + (f" or ({n_rows},)" if n_outputs == 1 else "")
+        raise DataError(f"{owner}: y must have shape {expected}, got {y.shape}; one row of y belongs to one row of X.")
+    y = y.astype(dtype, copy=False)
+    bad = ~numpy.isfinite(y)
+    if bad.any():
+        raise DataError(
+            f"{owner}: y must be finite, got {y[bad].ravel()[0]} in row {first_row(bad)}; drop or fill such rows."
+        )
+    return y

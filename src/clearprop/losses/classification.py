@@ -1,0 +1,228 @@
+"""Losses for classes, labels and distributions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy
+
+from clearprop.errors import ArgumentError, DataError
+from clearprop.losses.base import Array, Loss, first_row, real_target
+from clearprop.validation import check_real, show
+
+__all__ = ["BinaryCrossEntropy", "CrossEntropy", "Hinge", "KLDivergence"]
+
+
+def _log_softmax(xp: Any, scores: Array) -> Array:
+    shifted = scores - xp.max(scores, axis=1, keepdims=True)
+    return shifted - xp.log(xp.sum(xp.exp(shifted), axis=1, keepdims=True))
+
+
+def _class_numbers(owner: str, y: Any, n_rows: int, n_classes: int) -> Any:
+    """Return `y` of shape (n_rows,) as class numbers 0 to n_classes - 1, or raise `DataError`."""
+    if y.shape != (n_rows,):
+        raise DataError(
+            f"{owner}: y must hold one class number a row, shape ({n_rows},), or one column a class, "
+            f"shape ({n_rows}, {n_classes}); got {y.shape}."
+        )
+    if y.dtype.kind not in "biuf":
+        raise DataError(
+            f"{owner}: y must hold class numbers 0 to {n_classes - 1}, got dtype {y.dtype} such as {show(y.flat[0])}; "
+            "encode labels with numpy.unique(y, return_inverse=True), or use MLPClassifier, which takes any labels."
+        )
+    with numpy.errstate(invalid="ignore"):
+        numbers = y.astype(numpy.int64)
+    bad = (numbers != y) | (numbers < 0) | (numbers >= n_classes)
+    if bad.any():
+        row = first_row(bad)
+        raise DataError(
+            f"{owner}: y must hold class numbers 0 to {n_classes - 1} for {n_classes} outputs, got {y[row]} in row "
+            f"{row}; give the network as many outputs as there are classes."
+        )
+    return numbers
+
+
+def _distributions(owner: str, y: Any, n_rows: int, n_outputs: int, dtype: Any) -> Any:
+    """Return `y` as rows of numbers >= 0 that sum to 1, or raise `DataError`."""
+    y = real_target(owner, y, n_rows, n_outputs, dtype)
+    total = y.sum(axis=1)
+    bad = (y < 0).any(axis=1) | (numpy.abs(total - 1) > 1e-3)
+    if bad.any():
+        row = first_row(bad)
+        raise DataError(
+            f"{owner}: each row of y must be >= 0 and sum to 1, got {show(y[row].tolist())} in row {row}; "
+            "divide each row by its sum, or use BinaryCrossEntropy for labels that do not exclude each other."
+        )
+    return y
+
+
+@dataclass(frozen=True)
+class BinaryCrossEntropy(Loss):
+    """l = - sum_k y_k log p_k + (1 - y_k) log(1 - p_k) with p = sigmoid(s); ds = p - y.
+
+    Several outputs are independent labels. `y` lies in [0, 1], shape (n,) for one output, else (n, n_outputs).
+    Computed from the scores as max(s, 0) - s y + log(1 + exp(-|s|)), which neither overflows nor takes log 0.
+    """
+
+    def target(self, y: Any, n_rows: int, n_outputs: int, dtype: Any) -> Any:
+        """Return y as numbers in [0, 1]."""
+        y = super().target(y, n_rows, n_outputs, dtype)
+        bad = (y < 0) | (y > 1)
+        if bad.any():
+            raise DataError(
+                f"BinaryCrossEntropy: y must lie between 0 and 1, got {y[bad].ravel()[0]} in row {first_row(bad)}; "
+                "encode the two classes as 0 and 1."
+            )
+        return y
+
+    def prediction(self, xp: Any, scores: Array) -> Array:
+        """Return sigmoid(s)."""
+        e = xp.exp(-xp.abs(scores))
+        return xp.where(scores >= 0, 1 / (1 + e), e / (1 + e))
+
+    def values(self, xp: Any, scores: Array, y: Array) -> Array:
+        """Return the cross-entropy of every row, summed over its labels."""
+        positive = xp.where(scores > 0, scores, xp.zeros_like(scores))
+        return xp.sum(positive - scores * y + xp.log1p(xp.exp(-xp.abs(scores))), axis=1)
+
+    def gradient(self, xp: Any, scores: Array, y: Array) -> Array:
+        """Return p - y."""
+        return self.prediction(xp, scores) - y
+
+
+@dataclass(frozen=True)
+class CrossEntropy(Loss):
+    """l = - sum_k t_k log p_k with p = softmax(s); ds = p - t (deck T's (o - t) o (1 - o) is a misprint).
+
+    `y` holds class numbers, shape (n,), or one column a class: one-hot or soft targets that sum to 1.
+
+    Parameters
+    ----------
+    label_smoothing : float in [0, 1), default=0.0
+        The target is t = (1 - label_smoothing) y + label_smoothing / n_classes, as in PyTorch and Keras. In the
+        notation "1 - (K - 1) eps for the class, eps elsewhere", eps is label_smoothing / K.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> net = cp.Network([cp.Dense(2, initializer=cp.Constant(0.0))], inputs=1, loss=cp.CrossEntropy())
+    >>> round(net.loss([[1.0], [2.0]], [0, 1]), 4)  # log 2
+    0.6931
+    """
+
+    label_smoothing: float = 0.0
+    classes: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        check_real("CrossEntropy", "label_smoothing", self.label_smoothing, low=0.0, high=1.0, closed="left")
+
+    def check_outputs(self, n_outputs: int) -> None:
+        """Refuse a single output: its softmax is always 1."""
+        if n_outputs < 2:
+            raise ArgumentError(
+                "CrossEntropy needs one output a class and at least 2, got 1 output; use Dense(2) or more units, or "
+                "BinaryCrossEntropy() with one output."
+            )
+
+    def target(self, y: Any, n_rows: int, n_outputs: int, dtype: Any) -> Any:
+        """Return y as class numbers of shape (n,), or as distributions of shape (n, n_outputs)."""
+        y = numpy.asarray(y)
+        if y.ndim == 2:
+            return _distributions("CrossEntropy", y, n_rows, n_outputs, dtype)
+        return _class_numbers("CrossEntropy", y, n_rows, n_outputs)
+
+    def prediction(self, xp: Any, scores: Array) -> Array:
+        """Return softmax(s)."""
+        return xp.exp(_log_softmax(xp, scores))
+
+    def _smooth(self, xp: Any, scores: Array, y: Array) -> Array:
+        n_classes = scores.shape[1]
+        if y.ndim == 1:
+            classes = xp.arange(n_classes, dtype=y.dtype, device=y.device)
+            y = xp.astype(xp.expand_dims(y, axis=1) == classes, scores.dtype)
+        if self.label_smoothing == 0.0:
+            return y
+        return (1 - self.label_smoothing) * y + self.label_smoothing / n_classes
+
+    def values(self, xp: Any, scores: Array, y: Array) -> Array:
+        """Return - sum t log p of every row."""
+        return -xp.sum(self._smooth(xp, scores, y) * _log_softmax(xp, scores), axis=1)
+
+    def gradient(self, xp: Any, scores: Array, y: Array) -> Array:
+        """Return p - t."""
+        return self.prediction(xp, scores) - self._smooth(xp, scores, y)
+
+
+@dataclass(frozen=True)
+class KLDivergence(Loss):
+    """l = sum_k y_k (log y_k - log p_k) with p = softmax(s), for distributions y; ds = p - y.
+
+    It differs from the cross-entropy by the entropy of y, which does not depend on the network; terms with y_k = 0
+    are 0.
+    """
+
+    def check_outputs(self, n_outputs: int) -> None:
+        """Refuse a single output: its softmax is always 1."""
+        if n_outputs < 2:
+            raise ArgumentError(
+                "KLDivergence compares distributions over at least 2 outputs, got 1; use Dense(2) or more."
+            )
+
+    def target(self, y: Any, n_rows: int, n_outputs: int, dtype: Any) -> Any:
+        """Return y as distributions of shape (n, n_outputs)."""
+        return _distributions("KLDivergence", y, n_rows, n_outputs, dtype)
+
+    def prediction(self, xp: Any, scores: Array) -> Array:
+        """Return softmax(s)."""
+        return xp.exp(_log_softmax(xp, scores))
+
+    def values(self, xp: Any, scores: Array, y: Array) -> Array:
+        """Return the divergence of every row."""
+        positive = xp.where(y > 0, y, xp.ones_like(y))
+        return xp.sum(y * (xp.log(positive) - _log_softmax(xp, scores)), axis=1)
+
+    def gradient(self, xp: Any, scores: Array, y: Array) -> Array:
+        """Return p - y."""
+        return self.prediction(xp, scores) - y
+
+
+@dataclass(frozen=True)
+class Hinge(Loss):
+    """The margin loss of support vector machines; the prediction is the score itself.
+
+    One output: l = max(0, 1 - t s) with t = 2 y - 1 and y in {0, 1}; ds = -t inside the margin, else 0.
+    Several outputs, y a class number (Crammer and Singer 2001): with j the best other class,
+    l = max(0, 1 + s_j - s_y); ds is 1 at j and -1 at y inside the margin, else 0. At the kink the subgradient is 0.
+    """
+
+    classes: ClassVar[bool] = True
+
+    def target(self, y: Any, n_rows: int, n_outputs: int, dtype: Any) -> Any:
+        """Return y as class numbers of shape (n,)."""
+        y = numpy.asarray(y)
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = y[:, 0]
+        return _class_numbers("Hinge", y, n_rows, max(n_outputs, 2))
+
+    def _signs(self, xp: Any, scores: Array, y: Array) -> Array:
+        """Return per row +1 at the output that should win and -1 at the one that should lose."""
+        if scores.shape[1] == 1:
+            return xp.expand_dims(xp.astype(2 * y - 1, scores.dtype), axis=1)
+        classes = xp.arange(scores.shape[1], dtype=y.dtype, device=y.device)
+        right = xp.expand_dims(y, axis=1) == classes
+        lowest = xp.min(scores, axis=1, keepdims=True) - 1
+        rival = xp.argmax(xp.where(right, lowest, scores), axis=1, keepdims=True)
+        wrong = rival == xp.astype(classes, rival.dtype)
+        return xp.astype(right, scores.dtype) - xp.astype(wrong, scores.dtype)
+
+    def values(self, xp: Any, scores: Array, y: Array) -> Array:
+        """Return max(0, 1 - margin)."""
+        short = 1 - xp.sum(self._signs(xp, scores, y) * scores, axis=1)
+        return xp.where(short > 0, short, xp.zeros_like(short))
+
+    def gradient(self, xp: Any, scores: Array, y: Array) -> Array:
+        """Return minus the signs inside the margin, else 0."""
+        signs = self._signs(xp, scores, y)
+        inside = 1 - xp.sum(signs * scores, axis=1, keepdims=True) > 0
+        return xp.where(inside, -signs, xp.zeros_like(signs))

@@ -1,0 +1,411 @@
+"""A network: a graph, its parameters and its loss."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy
+
+from clearprop.config import from_config, to_config
+from clearprop.engines import Batch, Executor, Program, choose
+from clearprop.engines.array import ArrayEngine, ArrayExecutor, sparse
+from clearprop.errors import ArgumentError, DataError, ModelFileError, ShapeError
+from clearprop.files import read_model, write_model
+from clearprop.graph import Graph, Node
+from clearprop.layers import Dense, Layer
+from clearprop.losses import Loss, SquaredError
+from clearprop.optimizers import Optimizer
+from clearprop.penalties import Constraint, Penalty
+from clearprop.summary import Summary, summarize
+from clearprop.validation import check_instance, check_integer, show
+
+__all__ = ["Network", "load"]
+
+Array = Any
+DTYPES = (numpy.dtype(numpy.float32), numpy.dtype(numpy.float64))
+
+
+class Network:
+    """A feedforward network.
+
+    Parameters
+    ----------
+    layers : sequence of Layer, or Node, or Graph
+        Layers that follow one another, or the output node of a graph, or a finished graph.
+    inputs : int or tuple of int, or sequence of Node
+        For a chain, the shape of one row; for a graph, optionally the order of its inputs.
+    loss : Loss, default=SquaredError()
+        The loss, which owns the link from scores to predictions.
+    penalty : Penalty or None
+        A penalty on all weights (never biases) that have none of their own.
+    constraint : Constraint or None
+        A constraint on all weights that have none of their own.
+    seed : int, default=0
+        Seed of the initial parameters.
+    dtype : float32 or float64, default=float32
+        Type of the parameters and of all computation.
+    engine : {"auto", "array"}, default="auto"
+        What computes; "auto" takes the fastest engine that can.
+
+    Attributes
+    ----------
+    parameters : mapping of str to array
+        The parameters by name, as writable views of one flat vector.
+    buffers : mapping of str to array
+        What is remembered but not learned (running means), likewise.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> net = cp.Network([cp.Dense(10), cp.Tanh(), cp.Dense(5), cp.Tanh(), cp.Dense(1)], inputs=10)
+    >>> net.n_parameters
+    171
+    >>> net.scores([[0.0] * 10]).shape
+    (1, 1)
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer] | Node | Graph,
+        inputs: int | Sequence[Any] | None = None,
+        loss: Loss | None = None,
+        *,
+        penalty: Penalty | None = None,
+        constraint: Constraint | None = None,
+        seed: int = 0,
+        dtype: Any = numpy.float32,
+        engine: str = "auto",
+    ) -> None:
+        graph = _graph(layers, inputs)
+        loss = SquaredError() if loss is None else loss
+        check_instance("Network", "loss", loss, Loss, "CrossEntropy()")
+        if penalty is not None:
+            check_instance("Network", "penalty", penalty, Penalty, "L2(1e-4)")
+        if constraint is not None:
+            check_instance("Network", "constraint", constraint, Constraint, "MaxNorm(2.0)")
+        self.seed = check_integer("Network", "seed", seed)
+        self.program = Program(graph, loss, penalty, constraint, _dtype(dtype))
+        output = graph.output
+        if len(output.shape) == 1:
+            loss.check_outputs(output.shape[0])
+        self.engine = engine
+        choose(engine, self.program)
+        self.layout, self.buffer_layout = graph.parameter_layout(), graph.buffer_layout()
+        self.vector = self.layout.initial(seed, self.dtype)
+        self.buffer_vector = self.buffer_layout.initial(seed, self.dtype)
+        self._executors: dict[str, Any] = {}
+
+    @property
+    def graph(self) -> Graph:
+        """The boxes and how they are connected."""
+        return self.program.graph
+
+    @property
+    def loss_function(self) -> Loss:
+        """The loss that the network was made with."""
+        return self.program.loss
+
+    @property
+    def dtype(self) -> Any:
+        """Type of the parameters."""
+        return self.program.dtype
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of learned numbers."""
+        return self.layout.size
+
+    @property
+    def parameters(self) -> Mapping[str, Array]:
+        """The parameters by name: writable views, so ``net.parameters["dense_1.b"][...] = 0.1`` changes the network."""
+        return self.layout.views(self.vector)
+
+    @property
+    def buffers(self) -> Mapping[str, Array]:
+        """What is remembered but not learned, by name: writable views."""
+        return self.buffer_layout.views(self.buffer_vector)
+
+    def executor(self, optimizer: Optimizer | None = None) -> Executor:
+        """Return what computes this network, compiled at the first call."""
+        engine = choose(self.engine, self.program, optimizer)
+        if engine.name not in self._executors:
+            self._executors[engine.name] = engine.compile(self.program)
+        executor: Executor = self._executors[engine.name]
+        return executor
+
+    def reference(self) -> ArrayExecutor:
+        """Return the array engine's executor, which shows every intermediate quantity."""
+        if "array" not in self._executors:
+            self._executors["array"] = ArrayEngine().compile(self.program)
+        executor: ArrayExecutor = self._executors["array"]
+        return executor
+
+    # ---- data
+
+    def inputs(self, X: Any) -> tuple[Array, ...]:
+        """Return `X` as one checked array an input of the graph.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...), or tuple of them, or mapping by input name
+            Rows. A SciPy sparse matrix may feed Dense layers.
+
+        Raises
+        ------
+        DataError
+            For a wrong shape, numbers that are not finite, or no rows.
+        """
+        graph = self.graph
+        names = [graph.nodes[place].name for place in graph.inputs]
+        if isinstance(X, Mapping):
+            if set(X) != set(names):
+                raise DataError(f"X must have the inputs {', '.join(names)}, got {', '.join(map(str, X)) or 'none'}.")
+            given: tuple[Any, ...] = tuple(X[name] for name in names)
+        elif len(names) == 1:
+            given = (X,)
+        elif isinstance(X, tuple | list) and len(X) == len(names):
+            given = tuple(X)
+        else:
+            raise DataError(f"X must be a tuple of {len(names)} arrays ({', '.join(names)}), got {type(X).__name__}.")
+        arrays = tuple(
+            self._rows(x, place, "X" if len(names) == 1 else f"X['{names[index]}']")
+            for index, (x, place) in enumerate(zip(given, graph.inputs, strict=True))
+        )
+        if len({x.shape[0] for x in arrays}) > 1:
+            sizes = ", ".join(f"{name}: {x.shape[0]}" for name, x in zip(names, arrays, strict=True))
+            raise DataError(f"all inputs must have the same number of rows, got {sizes}.")
+        return arrays
+
+    def _rows(self, x: Any, place: int, name: str) -> Array:
+        shape = self.graph.nodes[place].shape
+        if sparse(x):
+            readers = [node for node in self.graph.nodes if place in node.inputs]
+            if not all(isinstance(node.layer, Dense) for node in readers):
+                raise DataError(f"{name} is sparse, which only Dense layers can read; pass {name}.toarray().")
+            x = x.tocsr().astype(self.dtype)
+            finite = numpy.isfinite(x.data).all()
+        else:
+            try:
+                x = numpy.asarray(x, dtype=self.dtype)
+            except (TypeError, ValueError) as error:
+                raise DataError(
+                    f"{name} must be an array of numbers: {error}; encode or drop other columns."
+                ) from error
+            finite = numpy.isfinite(x).all()
+        if x.shape[1:] != shape or x.ndim == 0:
+            hint = "; pass X.reshape(1, -1) for a single row" if x.shape == shape else ""
+            raise DataError(f"{name} must have shape (n, {', '.join(map(str, shape))}), got {x.shape}{hint}.")
+        if x.shape[0] == 0:
+            raise DataError(f"{name} must have at least one row, got shape {x.shape}.")
+        if not finite:
+            values = x.tocoo() if sparse(x) else x
+            bad = ~numpy.isfinite(values.data if sparse(x) else x)
+            row = int(values.row[bad][0]) if sparse(x) else int(numpy.argwhere(bad)[0][0])
+            kind = "NaN" if numpy.isnan(values.data[bad] if sparse(x) else x[bad]).any() else "infinity"
+            raise DataError(f"Input {name} contains {kind} (first in row {row}); fill or drop such rows.")
+        return x
+
+    def batch(self, X: Any, y: Any, sample_weight: Any = None) -> Batch:
+        """Return rows, targets and weights, checked and in the network's dtype."""
+        inputs = self.inputs(X)
+        n_rows, output = int(inputs[0].shape[0]), self.graph.output
+        if len(output.shape) != 1:
+            raise ShapeError(
+                f"node '{output.name}': a loss takes one vector a row, got shape {output.shape}; end with Flatten()."
+            )
+        target = self.loss_function.target(y, n_rows, output.shape[0], self.dtype)
+        return Batch(inputs, target, self._weights(sample_weight, n_rows))
+
+    def _weights(self, sample_weight: Any, n_rows: int) -> Array | None:
+        if sample_weight is None:
+            return None
+        try:
+            weight = numpy.asarray(sample_weight, dtype=self.dtype)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"sample_weight must hold numbers: {error}") from error
+        if weight.shape != (n_rows,):
+            raise DataError(f"sample_weight must have shape ({n_rows},), one number a row, got {weight.shape}.")
+        if not (numpy.isfinite(weight).all() and (weight >= 0).all() and weight.sum() > 0):
+            raise DataError("sample_weight must hold finite numbers >= 0, at least one of them > 0.")
+        return weight
+
+    # ---- use
+
+    def scores(self, X: Any) -> Array:
+        """Return the output before the loss's link ("logits"), shape (n, n_outputs)."""
+        return self.executor().scores(self.vector, self.buffer_vector, self.inputs(X))
+
+    def predict(self, X: Any) -> Array:
+        """Return the output after the link: probabilities, or the value of a regression, shape (n, n_outputs)."""
+        return self.loss_function.prediction(numpy, self.scores(X))
+
+    def loss(self, X: Any, y: Any, sample_weight: Any = None, *, training: bool = False) -> float:
+        """Return the weighted mean loss of the rows, plus the penalties.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...)
+            Rows.
+        y : array-like of shape (n,) or (n, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n,) or None
+            Weights of the rows.
+        training : bool, default=False
+            Whether to pass forward as in training (batch statistics, dropout) or as in prediction. Networks without
+            such boxes do not tell the difference.
+        """
+        batch = self.batch(X, y, sample_weight)
+        data, penalty = self.reference().loss(
+            self.vector, self._buffers(training), batch, training=training, seed=self.seed
+        )
+        return data + penalty
+
+    def gradient(
+        self, X: Any, y: Any, sample_weight: Any = None, *, training: bool = False
+    ) -> tuple[float, dict[str, Array]]:
+        """Return the loss, as `loss` does, and its gradient at every parameter, by name.
+
+        Examples
+        --------
+        >>> import clearprop as cp
+        >>> net = cp.Network([cp.Dense(1, initializer=cp.Constant(2.0))], inputs=1, dtype="float64")
+        >>> loss, gradient = net.gradient([[3.0]], [5.0])  # score 6, residual 1
+        >>> loss, gradient["dense_1.W"].tolist(), gradient["dense_1.b"].tolist()
+        (0.5, [[3.0]], [1.0])
+        """
+        batch = self.batch(X, y, sample_weight)
+        data, penalty, gradient = self.executor().gradient(
+            self.vector, self._buffers(training), batch, training=training, seed=self.seed, step=0
+        )
+        return data + penalty, self.layout.views(gradient)
+
+    def _buffers(self, training: bool) -> Array:
+        """Return the buffers, or a copy where a pass would write to them."""
+        return self.buffer_vector.copy() if training else self.buffer_vector
+
+    def summary(self) -> Summary:
+        """Return a table of nodes, shapes and parameter counts; `print` shows it."""
+        return summarize(self.graph, self.layout)
+
+    def __repr__(self) -> str:
+        boxes = [repr(node.layer) for node in self.graph.nodes if node.layer is not None]
+        return f"Network([{', '.join(boxes)}], loss={self.loss_function!r}, n_parameters={self.n_parameters})"
+
+    # ---- copies and files
+
+    def astype(self, dtype: Any) -> Network:
+        """Return a copy whose parameters and computation have another dtype."""
+        copy = Network.from_config({**self.to_config(), "dtype": dtype}, self.engine)
+        copy.vector[...] = self.vector
+        copy.buffer_vector[...] = self.buffer_vector
+        return copy
+
+    def copy(self) -> Network:
+        """Return an independent copy."""
+        return self.astype(self.dtype)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_executors": {}}
+
+    def to_config(self) -> dict[str, Any]:
+        """Return the network without its numbers, as something the json module can write.
+
+        Examples
+        --------
+        >>> import clearprop as cp
+        >>> net = cp.Network([cp.Dense(2)], inputs=3, loss=cp.Huber())
+        >>> cp.Network.from_config(net.to_config()).to_config() == net.to_config()
+        True
+        """
+        program = self.program
+        return {
+            "graph": program.graph.to_config(),
+            "loss": to_config(program.loss, "loss"),
+            "penalty": to_config(program.penalty, "penalty"),
+            "constraint": to_config(program.constraint, "constraint"),
+            "seed": self.seed,
+            "dtype": self.dtype.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], engine: str = "auto") -> Network:
+        """Return a fresh network from what `to_config` returned."""
+        try:
+            parts: dict[str, Any] = {"loss": from_config(config["loss"], Loss)}
+            kinds: tuple[tuple[str, Any], ...] = (("penalty", Penalty), ("constraint", Constraint))
+            for key, kind in kinds:
+                parts[key] = None if config[key] is None else from_config(config[key], kind)
+            graph = Graph.from_config(config["graph"])
+            return cls(graph, seed=config["seed"], dtype=config["dtype"], engine=engine, **parts)
+        except (KeyError, TypeError) as error:
+            raise ModelFileError(f"the description of the network is damaged: {error!r}") from error
+
+    def save(self, path: str | os.PathLike[str], *, extra: Mapping[str, Any] | None = None) -> None:
+        """Write the network to a file, at once or not at all.
+
+        Parameters
+        ----------
+        path : path-like
+            One safetensors file; an existing one is replaced.
+        extra : mapping or None
+            Further entries of the file's JSON description.
+        """
+        arrays = {f"parameters/{name}": view for name, view in self.parameters.items()}
+        arrays |= {f"buffers/{name}": view for name, view in self.buffers.items()}
+        write_model(path, {"network": self.to_config(), **(extra or {})}, arrays)
+
+    @classmethod
+    def from_file(cls, description: Mapping[str, Any], arrays: Mapping[str, Array], engine: str = "auto") -> Network:
+        """Return the network that a model file holds; its shapes and dtypes must be those of the description."""
+        if "network" not in description:
+            raise ModelFileError("the model file holds no network.")
+        network = cls.from_config(description["network"], engine)
+        wanted = {f"parameters/{name}": view for name, view in network.parameters.items()}
+        wanted |= {f"buffers/{name}": view for name, view in network.buffers.items()}
+        for name, view in wanted.items():
+            stored = arrays.get(name)
+            if stored is None or stored.shape != view.shape or stored.dtype != view.dtype:
+                got = "nothing" if stored is None else f"{stored.dtype} {stored.shape}"
+                raise ModelFileError(f"the model file has {got} for '{name}', expected {view.dtype} {view.shape}.")
+            view[...] = stored
+        return network
+
+
+def load(path: str | os.PathLike[str], *, engine: str = "auto") -> Network:
+    """Return the network that `Network.save` or ``clearprop train`` wrote.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is damaged, foreign or of a newer format. Nothing in it is ever executed.
+    OSError
+        If it cannot be read.
+    """
+    return Network.from_file(*read_model(path), engine)
+
+
+def _graph(layers: Any, inputs: Any) -> Graph:
+    if isinstance(layers, Graph):
+        return layers
+    if isinstance(layers, Node):
+        return Graph.from_output(layers, inputs)
+    if isinstance(layers, Layer) or not isinstance(layers, Sequence) or isinstance(layers, str):
+        raise ArgumentError(
+            f"Network: layers must be a list of layers or the output node of a graph, got {show(layers)}; "
+            "write [Dense(10)] or Dense(10)(Input(64))."
+        )
+    if inputs is None:
+        raise ArgumentError("Network: a list of layers needs inputs=, the number of features or the shape of a row.")
+    return Graph.chain(layers, inputs)
+
+
+def _dtype(dtype: Any) -> Any:
+    try:
+        known = numpy.dtype(dtype)
+    except TypeError:
+        known = None
+    if known not in DTYPES:
+        raise ArgumentError(f"Network: dtype must be float32 or float64, got {show(dtype)}.")
+    return known

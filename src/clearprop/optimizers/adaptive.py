@@ -1,0 +1,131 @@
+"""Optimizers that scale the step of every parameter by the history of its gradient."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from clearprop.optimizers.base import Array, Optimizer
+from clearprop.schedules import Rate
+from clearprop.validation import check_bool, check_real
+
+__all__ = ["AdaGrad", "Adam", "AdamW", "RMSProp"]
+
+
+@dataclass(frozen=True)
+class AdaGrad(Optimizer):
+    """s <- s + g^2, w <- w - eta g / (sqrt(s) + epsilon) (Duchi, Hazan and Singer 2011)."""
+
+    learning_rate: Rate = 0.01
+    epsilon: float = 1e-10
+
+    slots: ClassVar[tuple[str, ...]] = ("square_sum",)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_real("AdaGrad", "epsilon", self.epsilon, low=0.0)
+
+    def update(self, xp: Any, w: Array, g: Array, slots: dict[str, Array], step: int, rate: Any, decays: Array) -> None:
+        """Add g^2 to the sum, then move `w`."""
+        total = slots["square_sum"]
+        total += g * g
+        w -= rate * g / (xp.sqrt(total) + self.epsilon)
+
+
+@dataclass(frozen=True)
+class RMSProp(Optimizer):
+    """s <- alpha s + (1 - alpha) g^2, w <- w - eta g / (sqrt(s) + epsilon) (Tieleman and Hinton 2012).
+
+    epsilon stands outside the root, as in PyTorch; TensorFlow has it inside.
+    """
+
+    learning_rate: Rate = 0.01
+    alpha: float = 0.99
+    epsilon: float = 1e-8
+
+    slots: ClassVar[tuple[str, ...]] = ("square_mean",)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_real("RMSProp", "alpha", self.alpha, low=0.0, high=1.0, closed="left")
+        check_real("RMSProp", "epsilon", self.epsilon, low=0.0)
+
+    def update(self, xp: Any, w: Array, g: Array, slots: dict[str, Array], step: int, rate: Any, decays: Array) -> None:
+        """Mix g^2 into the mean, then move `w`."""
+        mean = slots["square_mean"]
+        mean *= self.alpha
+        mean += (1 - self.alpha) * (g * g)
+        w -= rate * g / (xp.sqrt(mean) + self.epsilon)
+
+
+@dataclass(frozen=True)
+class Adam(Optimizer):
+    """Adam (Kingma and Ba 2015, algorithm 1).
+
+    ::
+
+        m <- beta_1 m + (1 - beta_1) g        v <- beta_2 v + (1 - beta_2) g^2
+        w <- w - eta m_hat / (sqrt(v_hat) + epsilon),    m_hat = m / (1 - beta_1^t),  v_hat = v / (1 - beta_2^t)
+
+    Parameters
+    ----------
+    learning_rate : float, Schedule or callable, default=1e-3
+        eta.
+    beta_1, beta_2 : float in [0, 1)
+        Memory of the gradient and of its square.
+    epsilon : float, default=1e-8
+        Keeps the division finite.
+    epsilon_hat : bool, default=False
+        Add epsilon to sqrt(v) before the bias correction instead of after it: the form at the end of section 2 of the
+        paper, w <- w - eta sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon), which scikit-learn,
+        TensorFlow and ONNX use. PyTorch and optax use the other one.
+    """
+
+    learning_rate: Rate = 1e-3
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+    epsilon_hat: bool = False
+
+    slots: ClassVar[tuple[str, ...]] = ("mean", "square_mean")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        owner = type(self).__name__
+        check_real(owner, "beta_1", self.beta_1, low=0.0, high=1.0, closed="left")
+        check_real(owner, "beta_2", self.beta_2, low=0.0, high=1.0, closed="left")
+        check_real(owner, "epsilon", self.epsilon, low=0.0)
+        check_bool(owner, "epsilon_hat", self.epsilon_hat)
+
+    def update(self, xp: Any, w: Array, g: Array, slots: dict[str, Array], step: int, rate: Any, decays: Array) -> None:
+        """Update both means, then move `w`."""
+        m, v = slots["mean"], slots["square_mean"]
+        m *= self.beta_1
+        m += (1 - self.beta_1) * g
+        v *= self.beta_2
+        v += (1 - self.beta_2) * (g * g)
+        correction_1, correction_2 = 1 - self.beta_1**step, math.sqrt(1 - self.beta_2**step)
+        epsilon = self.epsilon if self.epsilon_hat else self.epsilon * correction_2
+        w -= (rate * (correction_2 / correction_1)) * m / (xp.sqrt(v) + epsilon)
+
+
+@dataclass(frozen=True)
+class AdamW(Adam):
+    """Adam with decoupled weight decay: w <- w - eta weight_decay w on weights (never biases), then Adam's step.
+
+    References
+    ----------
+    Loshchilov and Hutter (2019), "Decoupled weight decay regularization".
+    """
+
+    weight_decay: float = 0.01
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_real("AdamW", "weight_decay", self.weight_decay, low=0.0)
+
+    def update(self, xp: Any, w: Array, g: Array, slots: dict[str, Array], step: int, rate: Any, decays: Array) -> None:
+        """Shrink the weights, then take Adam's step."""
+        w -= (rate * self.weight_decay) * decays * w
+        super().update(xp, w, g, slots, step, rate, decays)

@@ -1,0 +1,74 @@
+"""L-BFGS, through SciPy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from clearprop.config import Configurable
+from clearprop.errors import ArgumentError
+from clearprop.validation import check_integer, check_real
+
+__all__ = ["LBFGS"]
+
+
+@dataclass(frozen=True)
+class LBFGS(Configurable):
+    """Limited-memory BFGS on the whole data at once; an epoch of the training loop is one of its iterations.
+
+    For small data and smooth losses, where it reaches the optimum to many digits. It takes no batches, no learning
+    rate, and no boxes that disturb training at random.
+
+    Parameters
+    ----------
+    gradient_tolerance : float, default=1e-8
+        Stop when the largest entry of the gradient is smaller.
+    loss_tolerance : float, default=1e-15
+        Stop when the loss falls by less than this share of it.
+    max_evaluations : int, default=15000
+        Stop after so many evaluations of the loss.
+    memory : int, default=10
+        Number of past steps that model the curvature.
+
+    References
+    ----------
+    Liu and Nocedal (1989); `scipy.optimize.minimize` with ``method="L-BFGS-B"``.
+    """
+
+    gradient_tolerance: float = 1e-8
+    loss_tolerance: float = 1e-15
+    max_evaluations: int = 15_000
+    memory: int = 10
+
+    def __post_init__(self) -> None:
+        check_real("LBFGS", "gradient_tolerance", self.gradient_tolerance, low=0.0)
+        check_real("LBFGS", "loss_tolerance", self.loss_tolerance, low=0.0)
+        check_integer("LBFGS", "max_evaluations", self.max_evaluations, minimum=1)
+        check_integer("LBFGS", "memory", self.memory, minimum=1)
+
+    def minimize(self, objective: Any, start: Any, max_iterations: int, callback: Any) -> Any:
+        """Run SciPy's minimizer and return its result.
+
+        Parameters
+        ----------
+        objective : callable
+            ``objective(vector) -> (float, float64 vector)``, the loss and its gradient.
+        start : array of shape (n,)
+            Where to begin, float64.
+        max_iterations : int
+            Iterations at most.
+        callback : callable
+            Called with ``intermediate_result=`` after each iteration; may raise StopIteration.
+        """
+        from scipy.optimize import minimize  # 0.1 s, and most users never need it
+
+        if start.size == 0:
+            raise ArgumentError("LBFGS: the network has no parameters to fit; add a layer such as Dense.")
+        options = {
+            "maxiter": max_iterations,
+            "maxfun": self.max_evaluations,
+            "gtol": self.gradient_tolerance,
+            "ftol": self.loss_tolerance,
+            "maxcor": self.memory,
+        }
+        return minimize(objective, start, method="L-BFGS-B", jac=True, options=options, callback=callback)

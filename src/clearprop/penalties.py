@@ -1,0 +1,122 @@
+"""Penalties that are added to the loss, and constraints that hold after an update; on weights only, never on biases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from clearprop.config import Configurable
+from clearprop.validation import check_bool, check_real
+
+__all__ = ["L1", "L2", "Constraint", "ElasticNet", "MaxNorm", "Penalty"]
+
+
+@dataclass(frozen=True)
+class Penalty(Configurable):
+    """Base of all penalties.
+
+    Parameters
+    ----------
+    strength : float
+        How much the penalty counts.
+    per_row : bool, default=False
+        Divide the strength by the sum of the batch's weights (the number of its rows), as scikit-learn's MLP does;
+        the objective is then (sum of losses + penalty) / rows.
+    """
+
+    strength: float
+    per_row: bool = field(default=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        check_real(type(self).__name__, "strength", self.strength, low=0.0)
+        check_bool(type(self).__name__, "per_row", self.per_row)
+
+    def value(self, xp: Any, w: Any) -> Any:
+        """Return the penalty of the weights `w`, a scalar."""
+        raise NotImplementedError
+
+    def gradient(self, xp: Any, w: Any) -> Any:
+        """Return the derivative of the penalty, of the shape of `w`."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class L2(Penalty):
+    """strength / 2 * sum w^2: a Gaussian prior on the weights.
+
+    The factor 1/2 makes the gradient strength * w, the same as ``alpha`` in scikit-learn and ``weight_decay`` in
+    ``torch.optim.SGD``.
+
+    Examples
+    --------
+    >>> import numpy
+    >>> float(L2(0.5).value(numpy, numpy.array([[1.0, 2.0]])))
+    1.25
+    """
+
+    def value(self, xp: Any, w: Any) -> Any:
+        """Return strength / 2 * sum w^2."""
+        return 0.5 * self.strength * xp.sum(w * w)
+
+    def gradient(self, xp: Any, w: Any) -> Any:
+        """Return strength * w."""
+        return self.strength * w
+
+
+@dataclass(frozen=True)
+class L1(Penalty):
+    """strength * sum |w|: a Laplace prior on the weights; the subgradient at 0 is 0."""
+
+    def value(self, xp: Any, w: Any) -> Any:
+        """Return strength * sum |w|."""
+        return self.strength * xp.sum(xp.abs(w))
+
+    def gradient(self, xp: Any, w: Any) -> Any:
+        """Return strength * sign(w)."""
+        return self.strength * xp.sign(w)
+
+
+@dataclass(frozen=True)
+class ElasticNet(Penalty):
+    """strength * (l1_ratio * sum |w| + (1 - l1_ratio) / 2 * sum w^2) (Zou and Hastie 2005, scikit-learn's scaling)."""
+
+    l1_ratio: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_real("ElasticNet", "l1_ratio", self.l1_ratio, low=0.0, high=1.0)
+
+    def value(self, xp: Any, w: Any) -> Any:
+        """Return the mixture of both penalties."""
+        return self.strength * (self.l1_ratio * xp.sum(xp.abs(w)) + 0.5 * (1.0 - self.l1_ratio) * xp.sum(w * w))
+
+    def gradient(self, xp: Any, w: Any) -> Any:
+        """Return the mixture of both gradients."""
+        return self.strength * (self.l1_ratio * xp.sign(w) + (1.0 - self.l1_ratio) * w)
+
+
+@dataclass(frozen=True)
+class Constraint(Configurable):
+    """Base of all constraints: `project` is applied to the weights after every update."""
+
+    def project(self, xp: Any, w: Any) -> Any:
+        """Return the nearest allowed weights."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class MaxNorm(Constraint):
+    """The weights into a unit have a norm of at most `limit` (Srivastava et al. 2014, section 5.1).
+
+    ``W`` is (n_in, n_out): the norm is that of a column. Columns above the limit are scaled down to it.
+    """
+
+    limit: float
+
+    def __post_init__(self) -> None:
+        check_real("MaxNorm", "limit", self.limit, low=0.0, closed="neither")
+
+    def project(self, xp: Any, w: Any) -> Any:
+        """Return `w` with its columns scaled down to the limit where they exceed it."""
+        norm = xp.sqrt(xp.sum(w * w, axis=0, keepdims=True))
+        return xp.where(norm > self.limit, w * (self.limit / xp.where(norm > 0.0, norm, xp.ones_like(norm))), w)

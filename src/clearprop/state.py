@@ -1,0 +1,39 @@
+"""The state of a training run: all that a stop and a resume need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["TrainState"]
+
+
+@dataclass
+class TrainState:
+    """Everything that training changes.
+
+    Attributes
+    ----------
+    parameters, buffers : array of shape (n,)
+        The network's own flat vectors (not copies).
+    slots : dict of str to array of shape (n_parameters,)
+        What the optimizer remembers, by name.
+    step, epoch : int
+        Updates and epochs done.
+    seed : int
+        Seed of shuffling and noise; with `epoch` and `step` it addresses every random number of the run.
+    reductions, waiting : int
+        How often a plateau has reduced the learning rate, and for how many epochs it has waited.
+    best : float
+        The best loss a plateau schedule has seen.
+    """
+
+    parameters: Any
+    buffers: Any
+    slots: dict[str, Any] = field(default_factory=dict)
+    step: int = 0
+    epoch: int = 0
+    seed: int = 0
+    reductions: int = 0
+    waiting: int = 0
+    best: float = float("inf")

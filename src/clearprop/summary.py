@@ -1,0 +1,74 @@
+"""The table that `Network.summary` returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from clearprop.graph import Graph
+from clearprop.parameters import Layout
+
+__all__ = ["Summary", "SummaryRow", "summarize"]
+
+
+@dataclass(frozen=True)
+class SummaryRow:
+    """A node: its name, its box, what it reads, the shape of a row, and how many numbers it learns."""
+
+    name: str
+    box: str
+    inputs: tuple[str, ...]
+    shape: tuple[int, ...]
+    n_parameters: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The nodes of a network with their shapes and parameter counts.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> print(cp.Network([cp.Dense(2), cp.ReLU(), cp.Dense(1)], inputs=3).summary())
+    node     box    inputs   shape  parameters
+    input_1  Input           (3,)            0
+    dense_1  Dense  input_1  (2,)            8
+    relu_1   ReLU   dense_1  (2,)            0
+    dense_2  Dense  relu_1   (1,)            3
+    total                                   11
+    """
+
+    rows: tuple[SummaryRow, ...]
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of learned numbers in all."""
+        return sum(row.n_parameters for row in self.rows)
+
+    def __str__(self) -> str:
+        head = ["node", "box", "inputs", "shape", "parameters"]
+        lines = [head]
+        lines += [[r.name, r.box, ", ".join(r.inputs), str(r.shape), f"{r.n_parameters:,}"] for r in self.rows]
+        lines += [["total", "", "", "", f"{self.n_parameters:,}"]]
+        widths = [max(len(line[column]) for line in lines) for column in range(5)]
+        padded = (
+            [
+                text.rjust(w) if column == 4 else text.ljust(w)
+                for column, (text, w) in enumerate(zip(line, widths, strict=True))
+            ]
+            for line in lines
+        )
+        return "\n".join("  ".join(line) for line in padded)
+
+
+def summarize(graph: Graph, layout: Layout) -> Summary:
+    """Return the summary of a graph; parameters of a shared layer count where it is used first."""
+    sizes: dict[str, int] = {}
+    for slot in layout.values():
+        owner = slot.name.rpartition(".")[0]
+        sizes[owner] = sizes.get(owner, 0) + slot.stop - slot.start
+    rows = []
+    for node in graph.nodes:
+        box = "Input" if node.layer is None else type(node.layer).__name__
+        inputs = tuple(graph.nodes[index].name for index in node.inputs)
+        rows.append(SummaryRow(node.name, box, inputs, node.shape, sizes.pop(node.owner, 0)))
+    return Summary(tuple(rows))
