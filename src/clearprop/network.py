@@ -16,9 +16,10 @@ from clearprop.files import read_model, write_model
 from clearprop.graph import Graph, Node
 from clearprop.layers import Dense, Layer
 from clearprop.losses import Loss, SquaredError
-from clearprop.optimizers import Optimizer
+from clearprop.optimizers import SGD, Optimizer
 from clearprop.penalties import Constraint, Penalty
 from clearprop.summary import Summary, summarize
+from clearprop.trace import Trace, trace_pass
 from clearprop.validation import check_instance, check_integer, show
 
 __all__ = ["Network", "load"]
@@ -281,6 +282,46 @@ class Network:
         )
         return data + penalty, self.layout.views(gradient)
 
+    def trace(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        training: bool = False,
+        optimizer: Optimizer | None = None,
+    ) -> Trace:
+        """Return every quantity of one forward and one backward pass, by name.
+
+        Parameters
+        ----------
+        X, y, sample_weight : array-like
+            As for `loss`.
+        training : bool, default=False
+            Whether to pass as in training or as in prediction.
+        optimizer : Optimizer or None
+            Whose first step is shown as the update; by default plain gradient descent at 0.01.
+
+        Examples
+        --------
+        >>> import clearprop as cp
+        >>> net = cp.Network([cp.Dense(1, initializer=cp.Constant(2.0)), cp.ReLU()], inputs=1)
+        >>> trace = net.trace([[3.0]], [5.0])  # a = 6, residual 1
+        >>> list(trace)[1:4]
+        ['input_1.delta', 'dense_1.a', 'dense_1.delta']
+        >>> float(trace["dense_1.W.gradient"][0, 0])
+        3.0
+        """
+        return trace_pass(
+            self.reference(),
+            self.vector,
+            self.buffer_vector,
+            self.batch(X, y, sample_weight),
+            training=training,
+            seed=self.seed,
+            optimizer=SGD() if optimizer is None else optimizer,
+        )
+
     def _buffers(self, training: bool) -> Array:
         """Return the buffers, or a copy where a pass would write to them."""
         return self.buffer_vector.copy() if training else self.buffer_vector
@@ -297,7 +338,16 @@ class Network:
 
     def astype(self, dtype: Any) -> Network:
         """Return a copy whose parameters and computation have another dtype."""
-        copy = Network.from_config({**self.to_config(), "dtype": dtype}, self.engine)
+        program = self.program
+        copy = Network(
+            program.graph,
+            loss=program.loss,
+            penalty=program.penalty,
+            constraint=program.constraint,
+            seed=self.seed,
+            dtype=dtype,
+            engine=self.engine,
+        )
         copy.vector[...] = self.vector
         copy.buffer_vector[...] = self.buffer_vector
         return copy

@@ -89,8 +89,8 @@ class ArrayExecutor:
         for node in nodes:
             own = any(name.rpartition(".")[0] == node.owner for name in self.layout) and node.layer is not None
             self._learns.append(own or any(self._learns[index] for index in node.inputs))
-        self._penalties = _per_slot(self.layout, "penalty", program.penalty)
-        self._constraints = _per_slot(self.layout, "constraint", program.constraint)
+        self.penalties = _per_slot(self.layout, "penalty", program.penalty)
+        self.constraints = _per_slot(self.layout, "constraint", program.constraint)
 
     def forward(
         self,
@@ -156,7 +156,7 @@ class ArrayExecutor:
         """Return the loss of the data and the penalties."""
         passed = self.forward(parameters, buffers, batch.inputs, training=training, seed=seed, step=step)
         values = self.program.loss.values(xp, passed.outputs[-1], batch.target)
-        share, total = _shares(batch, values.dtype)
+        share, total = _shares(batch)
         return float(values @ share), self.penalty(parameters, total)[0]
 
     def gradient(
@@ -170,8 +170,9 @@ class ArrayExecutor:
         step: int = 0,
     ) -> tuple[float, float, Array]:
         """Return the loss of the data, the penalties and the gradient of their sum."""
-        data, penalty, _, backward = self.passes(parameters, buffers, batch, training=training, seed=seed, step=step)
-        return data, penalty, backward.gradient
+        data, _, backward = self.passes(parameters, buffers, batch, training=training, seed=seed, step=step)
+        penalty, gradient = self.penalty(parameters, _shares(batch)[1])
+        return data, penalty, backward.gradient if gradient is None else backward.gradient + gradient
 
     def passes(
         self,
@@ -183,29 +184,25 @@ class ArrayExecutor:
         seed: int = 0,
         step: int = 0,
         wants_dx: bool = False,
-    ) -> tuple[float, float, ForwardPass, BackwardPass]:
-        """Run one forward and one backward pass; the gradient includes the penalties'."""
+    ) -> tuple[float, ForwardPass, BackwardPass]:
+        """Run one forward and one backward pass of the data loss, without penalties."""
         forward = self.forward(
             parameters, buffers, batch.inputs, training=training, seed=seed, step=step, wants_dx=wants_dx
         )
         scores, loss = forward.outputs[-1], self.program.loss
-        values = loss.values(xp, scores, batch.target)
-        share, total = _shares(batch, values.dtype)
+        share, _ = _shares(batch)
+        value = float(loss.values(xp, scores, batch.target) @ share)
         delta = loss.gradient(xp, scores, batch.target) * share[:, None]
-        backward = self.backward(parameters, forward, delta)
-        penalty, penalty_gradient = self.penalty(parameters, total)
-        if penalty_gradient is not None:
-            backward.gradient[...] += penalty_gradient
-        return float(values @ share), penalty, forward, backward
+        return value, forward, self.backward(parameters, forward, delta)
 
     def penalty(self, parameters: Array, total_weight: float) -> tuple[float, Array | None]:
         """Return the sum of all penalties and its gradient (None where there is no penalty)."""
-        if not self._penalties:
+        if not self.penalties:
             return 0.0, None
         gradient = numpy.zeros(self.layout.size, dtype=self.program.dtype)
         w, g = self.layout.views(parameters), self.layout.views(gradient)
         value = 0.0
-        for name, penalty in self._penalties.items():
+        for name, penalty in self.penalties.items():
             scale = (1.0 / total_weight if total_weight > 0.0 else 0.0) if penalty.per_row else 1.0
             value += float(penalty.value(xp, w[name])) * scale
             g[name][...] = penalty.gradient(xp, w[name]) * scale
@@ -213,8 +210,8 @@ class ArrayExecutor:
 
     def constrain(self, parameters: Array) -> None:
         """Project the parameters onto their constraints, in place."""
-        views = self.layout.views(parameters) if self._constraints else {}
-        for name, constraint in self._constraints.items():
+        views = self.layout.views(parameters) if self.constraints else {}
+        for name, constraint in self.constraints.items():
             views[name][...] = constraint.project(xp, views[name])
 
     def run_epoch(
@@ -231,11 +228,13 @@ class ArrayExecutor:
         for number, start in enumerate(range(0, len(order), batch_size)):
             batch = data.take(order[start : start + batch_size])
             where = {"epoch": state.epoch + 1, "batch": number + 1}
+            buffers = state.buffers.copy()
             with numpy.errstate(all="ignore"):  # what overflows is found and named below
                 value, penalty, gradient = self.gradient(
                     w, state.buffers, batch, training=True, seed=state.seed, step=state.step
                 )
                 if not (math.isfinite(value + penalty) and numpy.isfinite(gradient).all()):
+                    state.buffers[...] = buffers
                     raise self._non_finite(state, batch, gradient, **where)
                 norm = math.sqrt(float(numpy.dot(gradient, gradient)))
                 gradient = optimizer.clip(xp, gradient)
@@ -253,9 +252,9 @@ class ArrayExecutor:
         data_loss, penalty_loss = losses / len(order)
         return EpochLoss(float(data_loss), float(penalty_loss), norm)
 
-    def _non_finite(self, state: TrainState, batch: Batch, gradient: Array, **where: int) -> NonFiniteError:
+    def _non_finite(self, state: TrainState, rows: Batch, gradient: Array, **where: int) -> NonFiniteError:
         """Return the error that names the first node, or parameter's gradient, that is not finite."""
-        passed = self.forward(state.parameters, state.buffers, batch.inputs, seed=state.seed, step=state.step)
+        passed = self.forward(state.parameters, state.buffers, rows.inputs, seed=state.seed, step=state.step)
         for node, output in zip(self.program.graph.nodes, passed.outputs, strict=True):
             if not numpy.isfinite(output.data if sparse(output) else output).all():
                 return non_finite_error(f"the output of '{node.name}'", node.name, **where)
@@ -308,10 +307,10 @@ def _per_slot(layout: Layout, what: str, common: Any) -> dict[str, Any]:
     return chosen
 
 
-def _shares(batch: Batch, dtype: Any) -> tuple[Array, float]:
+def _shares(batch: Batch) -> tuple[Array, float]:
     """Return each row's share of the mean, w / sum(w), and sum(w)."""
     if batch.weight is None:
-        return numpy.full(batch.n_rows, 1.0 / batch.n_rows, dtype=dtype), float(batch.n_rows)
+        return numpy.full(batch.n_rows, 1.0 / batch.n_rows, dtype=batch.inputs[0].dtype), float(batch.n_rows)
     total = float(batch.weight.sum())
-    share = batch.weight / total if total > 0.0 else batch.weight  # a batch without weight has no loss and no gradient
-    return share.astype(dtype, copy=False), total
+    # a batch without weight has no loss and no gradient
+    return batch.weight / total if total > 0.0 else batch.weight, total

@@ -1,0 +1,116 @@
+"""Rows for training and for validation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy
+
+from clearprop.engines import Batch
+from clearprop.errors import ArgumentError, DataError
+from clearprop.network import Network
+from clearprop.streams import Purpose, Stream
+from clearprop.validation import check_real, show
+
+__all__ = ["class_weighted", "prepare", "split"]
+
+Array = Any
+
+
+def class_numbers(batch: Batch) -> Array | None:
+    """Return the class of every row, or None where the target holds no classes."""
+    target = batch.target
+    if target.dtype.kind == "i":
+        return target
+    if target.shape[1] == 1 and numpy.isin(target, (0, 1)).all():
+        return target[:, 0].astype(numpy.int64)
+    if target.shape[1] > 1 and numpy.isin(target, (0, 1)).all() and (target.sum(axis=1) == 1).all():
+        return target.argmax(axis=1)
+    return None
+
+
+def class_weighted(batch: Batch, class_weight: Any) -> Batch:
+    """Return the batch with its weights multiplied by the weight of each row's class.
+
+    Parameters
+    ----------
+    batch : Batch
+        Rows with classes as targets.
+    class_weight : "balanced" or mapping of int to float
+        ``"balanced"`` gives every class the same total weight, n / (n_classes * count), as in scikit-learn; classes
+        that a mapping leaves out have weight 1.
+    """
+    classes = class_numbers(batch)
+    if classes is None:
+        raise ArgumentError("train: class_weight needs a target of classes, got other numbers; use sample_weight=.")
+    present, places, counts = numpy.unique(classes, return_inverse=True, return_counts=True)
+    if isinstance(class_weight, str) and class_weight == "balanced":
+        weights = len(classes) / (len(present) * counts)
+    elif isinstance(class_weight, Mapping):
+        unknown = set(class_weight) - set(present.tolist())
+        if unknown:
+            raise ArgumentError(f"train: class_weight names {show(sorted(unknown, key=str))}, which y does not hold.")
+        for key, value in class_weight.items():
+            check_real("train", f"class_weight[{key!r}]", value, low=0.0)
+        weights = numpy.array([class_weight.get(int(label), 1.0) for label in present])
+    else:
+        raise ArgumentError(f"train: class_weight must be 'balanced', a mapping or None, got {show(class_weight)}.")
+    weight = weights[places].astype(batch.inputs[0].dtype)
+    return replace(batch, weight=weight if batch.weight is None else weight * batch.weight)
+
+
+def split(batch: Batch, fraction: float, stratify: bool, seed: int) -> tuple[Batch, Batch]:
+    """Return rows for training and for validation, drawn at random.
+
+    Where `stratify` is set each class gives the same share of its rows, as near as whole rows allow.
+    """
+    check_real("train", "validation", fraction, low=0.0, high=1.0, closed="neither")
+    order = Stream(seed, Purpose.SPLIT).permutation(batch.n_rows)
+    classes = class_numbers(batch) if stratify else None
+    if classes is not None:  # spread every class evenly over the order, so that a cut takes its share
+        order = order[numpy.argsort(_positions_within_class(classes[order]), kind="stable")]
+    n_validation = round(fraction * batch.n_rows)
+    if not 0 < n_validation < batch.n_rows:
+        raise DataError(
+            f"train: validation={fraction:g} of {batch.n_rows} rows leaves {n_validation} rows for validation and "
+            f"{batch.n_rows - n_validation} for training; both need at least one."
+        )
+    chosen = numpy.zeros(batch.n_rows, dtype=bool)
+    chosen[order[:n_validation]] = True
+    return batch.take(numpy.flatnonzero(~chosen)), batch.take(numpy.flatnonzero(chosen))
+
+
+def _positions_within_class(classes: Array) -> Array:
+    """Return for each row (its number within its class + 1/2) / (size of the class)."""
+    positions = numpy.empty(len(classes))
+    for label in numpy.unique(classes):
+        rows = numpy.flatnonzero(classes == label)
+        positions[rows] = (numpy.arange(len(rows)) + 0.5) / len(rows)
+    return positions
+
+
+def prepare(
+    net: Network, X: Any, y: Any, sample_weight: Any, class_weight: Any, validation: Any, seed: int
+) -> tuple[Batch, Batch | None]:
+    """Return checked rows for training, and for validation where the user asked for it.
+
+    Parameters
+    ----------
+    validation : None, float, or tuple
+        Nothing, a share of the rows (stratified for classes), or ``(X, y)`` or ``(X, y, sample_weight)``.
+    """
+    batch = net.batch(X, y, sample_weight)
+    held_out = None
+    if isinstance(validation, tuple | list):
+        if len(validation) not in (2, 3):
+            raise ArgumentError(
+                f"train: validation must be (X, y) or (X, y, sample_weight), got {len(validation)} items."
+            )
+        held_out = net.batch(*validation)
+    elif validation is not None:
+        batch, held_out = split(batch, validation, class_numbers(batch) is not None, seed)
+    if class_weight is not None:
+        batch = class_weighted(batch, class_weight)
+    return batch, held_out

@@ -1,0 +1,273 @@
+"""The training loop: a generator of frozen reports, one an epoch."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy
+
+from clearprop.engines import Batch
+from clearprop.errors import ArgumentError
+from clearprop.network import Network
+from clearprop.optimizers import LBFGS, Adam, Optimizer
+from clearprop.schedules import ReduceOnPlateau
+from clearprop.state import TrainState
+from clearprop.streams import Purpose, Stream
+from clearprop.training.callbacks import CallbackList
+from clearprop.training.data import prepare
+from clearprop.training.lbfgs import iterations
+from clearprop.training.metrics import check_names, evaluate
+from clearprop.training.progress import ProgressBar
+from clearprop.training.report import EpochReport
+from clearprop.training.stopping import EarlyStopping, Watch
+from clearprop.validation import check_bool, check_instance, check_integer, show
+
+__all__ = ["run_epochs", "train"]
+
+Order = Callable[[int, int], Any]
+
+
+def train(
+    net: Network,
+    X: Any,
+    y: Any,
+    *,
+    sample_weight: Any = None,
+    class_weight: Any = None,
+    optimizer: Optimizer | LBFGS | None = None,
+    epochs: int = 50,
+    batch_size: int = 32,
+    shuffle: bool | Order = True,
+    validation: Any = None,
+    metrics: Iterable[str] = (),
+    early_stopping: EarlyStopping | None = None,
+    callbacks: Iterable[Any] = (),
+    progress: bool = False,
+    seed: int = 0,
+    state: TrainState | None = None,
+) -> Iterator[EpochReport]:
+    """Train `net` and yield a report after every epoch; to stop early, leave the loop.
+
+    The same seed and the same data give the same bits.
+
+    Parameters
+    ----------
+    net : Network
+        Its parameters are changed in place.
+    X, y : array-like
+        Rows and targets, as for `Network.loss`.
+    sample_weight : array-like of shape (n,) or None
+        Weights of the rows.
+    class_weight : "balanced", mapping of class number to weight, or None
+        Weights of the classes, multiplied into those of the rows; validation rows are not reweighted.
+    optimizer : Optimizer or LBFGS, default=Adam()
+        The rule of the updates. With LBFGS an epoch is one iteration on all rows.
+    epochs : int, default=50
+        Passes over the rows.
+    batch_size : int, default=32
+        Rows of an update: 1 for one example at a time, len(X) for the full batch. The last batch may be smaller.
+    shuffle : bool or callable, default=True
+        Whether to draw a new order each epoch; a callable ``(epoch, n_rows) -> order`` gives its own.
+    validation : float, (X, y), (X, y, sample_weight) or None
+        Rows to validate on: a share of the rows (stratified for classes) or others.
+    metrics : str or iterable of str
+        ``"accuracy"``, ``"r2"``, ``"mean_absolute_error"``, ``"root_mean_squared_error"``.
+    early_stopping : EarlyStopping or None
+        When to stop by itself; at the end the best parameters are restored.
+    callbacks : iterable of Callback
+        Objects whose hooks are called; see `clearprop.Callback`.
+    progress : bool, default=False
+        Whether to show a progress bar, on a terminal only.
+    seed : int, default=0
+        Seed of shuffling, dropout and noise.
+    state : TrainState or None
+        A report's `state`, to continue that run: optimizer, step and random numbers go on where they were.
+
+    Yields
+    ------
+    EpochReport
+        Loss, validation loss, metrics and more.
+
+    Raises
+    ------
+    NonFiniteError
+        At the first loss, gradient or parameter that is not finite; it names epoch, batch and node, and the network
+        keeps the last finite parameters.
+    ArgumentError, DataError
+        At once, for arguments or data that cannot be used.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> X, y = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0.0, 1.0, 1.0, 0.0]
+    >>> net = cp.Network([cp.Dense(8), cp.Tanh(), cp.Dense(1)], inputs=2, loss=cp.BinaryCrossEntropy(), seed=1)
+    >>> for report in cp.train(net, X, y, optimizer=cp.Adam(0.1), epochs=200, batch_size=4):
+    ...     if report.loss < 0.01:
+    ...         break
+    >>> net.predict(X).round().ravel().tolist()
+    [0.0, 1.0, 1.0, 0.0]
+    """
+    optimizer = Adam() if optimizer is None else optimizer
+    check_instance("train", "net", net, Network, "Network([Dense(1)], inputs=3)")
+    if not isinstance(optimizer, Optimizer | LBFGS):
+        raise ArgumentError(f"train: optimizer must be an optimizer such as Adam(1e-3), got {show(optimizer)}.")
+    check_integer("train", "epochs", epochs, minimum=1)
+    check_integer("train", "batch_size", batch_size, minimum=1)
+    check_integer("train", "seed", seed)
+    if not callable(shuffle):
+        check_bool("train", "shuffle", shuffle)
+    if early_stopping is not None:
+        check_instance("train", "early_stopping", early_stopping, EarlyStopping, "EarlyStopping(patience=10)")
+    names = check_names(metrics)
+    data, held_out = prepare(net, X, y, sample_weight, class_weight, validation, seed)
+    hooks = [*callbacks, ProgressBar()] if progress else callbacks
+    run = Run(net, data, held_out, optimizer, epochs, batch_size, shuffle, names, seed, state)
+    return run_epochs(run, early_stopping, CallbackList(hooks, net, epochs))
+
+
+@dataclass
+class Run:
+    """A training run, ready to go."""
+
+    net: Network
+    data: Batch
+    held_out: Batch | None
+    optimizer: Optimizer | LBFGS
+    epochs: int
+    batch_size: int
+    shuffle: bool | Order
+    metrics: tuple[str, ...]
+    seed: int
+    state: TrainState | None = None
+
+    def __post_init__(self) -> None:
+        net, optimizer = self.net, self.optimizer
+        fresh = {} if isinstance(optimizer, LBFGS) else optimizer.new_slots(numpy, net.vector)
+        if self.state is None:
+            self.state = TrainState(net.vector, net.buffer_vector, fresh, seed=self.seed)
+        elif self.state.parameters is not net.vector:
+            raise ArgumentError("train: state belongs to another network; pass the state of a report of this one.")
+        elif set(self.state.slots) != set(fresh):
+            raise ArgumentError(
+                f"train: state remembers {sorted(self.state.slots)}, but {type(optimizer).__name__} needs "
+                f"{sorted(fresh)}; continue with the same optimizer or without state."
+            )
+
+    def reports(self) -> Iterator[EpochReport]:
+        """Yield the reports of all epochs."""
+        return self._lbfgs() if isinstance(self.optimizer, LBFGS) else self._stochastic(self.optimizer)
+
+    def _stochastic(self, optimizer: Optimizer) -> Iterator[EpochReport]:
+        assert self.state is not None
+        net, data, state = self.net, self.data, self.state
+        executor = net.executor(optimizer)
+        n_batches = math.ceil(data.n_rows / self.batch_size)
+        rate = optimizer.rate(state.step + self.epochs * n_batches)
+        for _ in range(self.epochs):
+            began = time.perf_counter()
+            steps = range(state.step, state.step + n_batches)
+            if isinstance(rate, ReduceOnPlateau):
+                rates = [rate.reduced(state.reductions)] * n_batches
+            else:
+                rates = [float(rate(step)) for step in steps]
+            order = _order(self.shuffle, state, data.n_rows)
+            loss = executor.run_epoch(state, optimizer, data, order, self.batch_size, rates)
+            yield self._report(loss.data, loss.penalty, loss.gradient_norm, rates[-1], began, rate)
+
+    def _lbfgs(self) -> Iterator[EpochReport]:
+        assert self.state is not None
+        net, state = self.net, self.state
+        assert isinstance(self.optimizer, LBFGS)
+        began = time.perf_counter()
+        for loss in iterations(net, self.data, self.optimizer, self.epochs):
+            state.step += 1
+            state.epoch += 1
+            total = self.data.n_rows if self.data.weight is None else float(self.data.weight.sum())
+            penalty, _ = net.reference().penalty(net.vector, total)
+            yield self._report(loss - penalty, penalty, math.nan, math.nan, began, None)
+            began = time.perf_counter()
+
+    def _report(
+        self, data: float, penalty: float, norm: float, learning_rate: float, began: float, rate: Any
+    ) -> EpochReport:
+        assert self.state is not None
+        net, state, held_out = self.net, self.state, self.held_out
+        validation_loss, measured = None, {}
+        if held_out is not None or self.metrics:
+            rows, prefix = (self.data, "") if held_out is None else (held_out, "validation_")
+            scores = net.executor().scores(net.vector, net.buffer_vector, rows.inputs)
+            if held_out is not None:
+                values = net.loss_function.values(numpy, scores, rows.target)
+                validation_loss = float(numpy.average(values, weights=rows.weight))
+            prediction = net.loss_function.prediction(numpy, scores)
+            found = evaluate(self.metrics, net.loss_function, prediction, rows.target, rows.weight)
+            measured = {f"{prefix}{name}": value for name, value in found.items()}
+        if isinstance(rate, ReduceOnPlateau):
+            _watch_plateau(rate, state, data + penalty if validation_loss is None else validation_loss)
+        return EpochReport(
+            epoch=state.epoch,
+            step=state.step,
+            loss=data + penalty,
+            data_loss=data,
+            penalty=penalty,
+            gradient_norm=norm,
+            learning_rate=learning_rate,
+            seconds=time.perf_counter() - began,
+            validation_loss=validation_loss,
+            metrics=measured,
+            state=state,
+        )
+
+
+def run_epochs(run: Run, early_stopping: EarlyStopping | None, callbacks: CallbackList) -> Iterator[EpochReport]:
+    """Yield the reports of a run, with its callbacks called and its early stopping applied."""
+    watch = None if early_stopping is None else Watch(early_stopping, run.net)
+    reports = run.reports()
+    try:
+        callbacks.begin()
+        for number in range(run.epochs):
+            context = callbacks.begin_epoch(number)
+            report = next(reports, None)
+            if report is None:
+                break
+            stop = callbacks.end_epoch(context, report)
+            if watch is not None:
+                stop = watch.stops(report) or stop
+            if stop:
+                if watch is not None:
+                    watch.restore()
+                yield report
+                break
+            if number == run.epochs - 1 and watch is not None:
+                watch.restore()
+            yield report
+        callbacks.end()
+    finally:
+        reports.close()  # type: ignore[attr-defined]
+        callbacks.teardown()
+
+
+def _order(shuffle: bool | Order, state: TrainState, n_rows: int) -> Any:
+    if callable(shuffle):
+        order = numpy.asarray(shuffle(state.epoch, n_rows))
+        if order.ndim != 1 or order.dtype.kind not in "iu" or order.min() < 0 or order.max() >= n_rows:
+            raise ArgumentError(f"train: shuffle returned {show(order)}, expected row numbers below {n_rows}.")
+        return order
+    if shuffle:
+        return Stream(state.seed, Purpose.SHUFFLE, epoch=state.epoch).permutation(n_rows)
+    return numpy.arange(n_rows)
+
+
+def _watch_plateau(rate: ReduceOnPlateau, state: TrainState, loss: float) -> None:
+    if loss < state.best - rate.tolerance:
+        state.waiting = 0
+    else:
+        state.waiting += 1
+    state.best = min(state.best, loss)
+    if state.waiting >= rate.patience:
+        state.reductions += 1
+        state.waiting = 0

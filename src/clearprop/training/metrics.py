@@ -1,0 +1,81 @@
+"""Measures of how good predictions are, by name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy
+
+from clearprop.errors import ArgumentError
+from clearprop.losses import Hinge, Loss
+from clearprop.validation import show
+
+__all__ = ["METRICS", "evaluate", "is_better_greater"]
+
+Array = Any
+
+
+def _mean(values: Array, weight: Array | None) -> float:
+    return float(numpy.average(values, weights=weight))
+
+
+def accuracy(loss: Loss, prediction: Array, target: Array, weight: Array | None) -> float:
+    """Return the weighted share of rows whose class (or all of whose labels) is right."""
+    if prediction.shape[1] == 1 or (target.shape == prediction.shape and not loss.classes):
+        threshold = 0.0 if isinstance(loss, Hinge) else 0.5
+        labels = target.reshape(prediction.shape) > 0.5
+        return _mean(((prediction > threshold) == labels).all(axis=1), weight)
+    classes = target if target.ndim == 1 else target.argmax(axis=1)
+    return _mean(prediction.argmax(axis=1) == classes, weight)
+
+
+def mean_absolute_error(loss: Loss, prediction: Array, target: Array, weight: Array | None) -> float:
+    """Return the weighted mean of |prediction - target|."""
+    return _mean(numpy.abs(prediction - target).mean(axis=1), weight)
+
+
+def root_mean_squared_error(loss: Loss, prediction: Array, target: Array, weight: Array | None) -> float:
+    """Return the root of the weighted mean of (prediction - target)^2."""
+    return math.sqrt(_mean(((prediction - target) ** 2).mean(axis=1), weight))
+
+
+def r2(loss: Loss, prediction: Array, target: Array, weight: Array | None) -> float:
+    """Return 1 - residual / total sum of squares, averaged over outputs; a constant target counts as 0."""
+    residual = numpy.average((target - prediction) ** 2, weights=weight, axis=0)
+    mean = numpy.average(target, weights=weight, axis=0)
+    total = numpy.average((target - mean) ** 2, weights=weight, axis=0)
+    varies = total > 0.0
+    return float(numpy.where(varies, 1.0 - residual / numpy.where(varies, total, 1.0), 0.0).mean())
+
+
+Metric = Callable[[Loss, Array, Array, Array | None], float]
+METRICS: dict[str, tuple[Metric, bool]] = {  # name: (function, whether greater is better)
+    "accuracy": (accuracy, True),
+    "r2": (r2, True),
+    "mean_absolute_error": (mean_absolute_error, False),
+    "root_mean_squared_error": (root_mean_squared_error, False),
+}
+
+
+def check_names(names: Any) -> tuple[str, ...]:
+    """Return the names of metrics as a tuple, or raise `ArgumentError`."""
+    checked: tuple[str, ...] = (names,) if isinstance(names, str) else tuple(names)
+    for name in checked:
+        if name not in METRICS:
+            raise ArgumentError(f"train: metrics must be among {', '.join(METRICS)}, got {show(name)}.")
+    return checked
+
+
+def is_better_greater(name: str) -> bool:
+    """Return whether greater values of a metric or loss are better."""
+    plain = name.removeprefix("validation_")
+    return plain in METRICS and METRICS[plain][1]
+
+
+def evaluate(
+    names: tuple[str, ...], loss: Loss, prediction: Array, target: Array, weight: Array | None
+) -> dict[str, float]:
+    """Return the metrics of those names."""
+    return {name: METRICS[name][0](loss, prediction, target, weight) for name in names}

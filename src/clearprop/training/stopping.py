@@ -1,0 +1,71 @@
+"""Early stopping with the best parameters restored."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from clearprop.network import Network
+from clearprop.training.metrics import is_better_greater
+from clearprop.training.report import EpochReport
+from clearprop.validation import check_bool, check_integer, check_real
+
+__all__ = ["EarlyStopping", "Watch"]
+
+
+@dataclass(frozen=True)
+class EarlyStopping:
+    """Stop when a quantity has not improved for a while.
+
+    Parameters
+    ----------
+    patience : int, default=10
+        Epochs to wait for an improvement.
+    tolerance : float, default=0.0
+        An improvement counts if it is larger than this.
+    monitor : str or None
+        Quantity of the report to watch: ``"validation_loss"`` (the default where there are validation rows),
+        ``"loss"`` (the default elsewhere), or a metric such as ``"validation_accuracy"``.
+    restore_best : bool, default=True
+        At the end, put back the parameters of the best epoch.
+    """
+
+    patience: int = 10
+    tolerance: float = 0.0
+    monitor: str | None = None
+    restore_best: bool = True
+
+    def __post_init__(self) -> None:
+        check_integer("EarlyStopping", "patience", self.patience, minimum=1)
+        check_real("EarlyStopping", "tolerance", self.tolerance, low=0.0)
+        check_bool("EarlyStopping", "restore_best", self.restore_best)
+
+
+@dataclass
+class Watch:
+    """An `EarlyStopping` at work on one run."""
+
+    rule: EarlyStopping
+    net: Network
+    best: float = math.inf
+    waiting: int = 0
+    vectors: tuple[Any, Any] | None = field(default=None, repr=False)
+
+    def stops(self, report: EpochReport) -> bool:
+        """Take note of a report, and return whether patience is exhausted."""
+        default = "loss" if report.validation_loss is None else "validation_loss"
+        name = self.rule.monitor or default
+        value = report.value(name)
+        cost = -value if is_better_greater(name) else value
+        improved = cost < self.best - self.rule.tolerance
+        if cost < self.best:
+            self.best = cost
+            self.vectors = self.net.vector.copy(), self.net.buffer_vector.copy()
+        self.waiting = 0 if improved else self.waiting + 1
+        return self.waiting >= self.rule.patience
+
+    def restore(self) -> None:
+        """Put back the parameters of the best epoch."""
+        if self.rule.restore_best and self.vectors is not None:
+            self.net.vector[...], self.net.buffer_vector[...] = self.vectors
