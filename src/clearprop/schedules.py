@@ -42,6 +42,8 @@ class Schedule(Configurable):
     def _check_rate(self, *names: str) -> None:
         for name in names:
             check_real(type(self).__name__, name, getattr(self, name), low=0.0, closed="neither")
+        if getattr(self, "steps", None) is not None:
+            check_integer(type(self).__name__, "steps", getattr(self, "steps"), minimum=1)
 
     def _progress(self, step: int) -> float:
         """Return how much of the schedule is over, from 0 at the first to 1 at the last step."""

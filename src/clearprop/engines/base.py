@@ -73,6 +73,12 @@ class Batch:
         weight = None if self.weight is None else self.weight[rows]
         return Batch(tuple(x[rows] for x in self.inputs), self.target[rows], weight)
 
+    def astype(self, dtype: Any) -> Batch:
+        """Return the batch with its numbers in another floating-point type; class numbers stay as they are."""
+        target = self.target if self.target.dtype.kind == "i" else self.target.astype(dtype, copy=False)
+        weight = None if self.weight is None else self.weight.astype(dtype, copy=False)
+        return Batch(tuple(x.astype(dtype, copy=False) for x in self.inputs), target, weight)
+
 
 @dataclass(frozen=True)
 class EpochLoss:

@@ -50,6 +50,7 @@ class Context:
 
 
 class _Node(Protocol):
+    def ancestors(self) -> list[Any]: ...
     def append(self, layer: Layer, nodes: tuple[Any, ...]) -> Any: ...
 
 
@@ -82,7 +83,7 @@ class Layer(Configurable):
 
     def __call__(self, *nodes: _Node) -> Any:
         """Append a node with this layer to the graph that `nodes` belong to, and return it."""
-        if not nodes or not all(hasattr(node, "append") for node in nodes):
+        if not nodes or not all(hasattr(node, "ancestors") for node in nodes):  # a list has an append
             got = ", ".join(type(node).__name__ for node in nodes) or "nothing"
             raise ArgumentError(
                 f"{type(self).__name__}: a layer is called on nodes, got {got}; begin with x = clearprop.Input(n), "

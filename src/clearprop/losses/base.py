@@ -55,11 +55,12 @@ def real_target(owner: str, y: Any, n_rows: int, n_outputs: int, dtype: Any) -> 
     y = numpy.asarray(y)
     if y.dtype.kind not in "biuf":
         raise DataError(f"{owner}: y must hold numbers, got dtype {y.dtype}; encode classes as 0, 1, 2, ...")
+    given = y.shape
     if y.ndim == 1 and n_outputs == 1:
         y = y[:, None]
     if y.shape != (n_rows, n_outputs):
         expected = f"({n_rows}, {n_outputs})" + (f" or ({n_rows},)" if n_outputs == 1 else "")
-        raise DataError(f"{owner}: y must have shape {expected}, got {y.shape}; one row of y belongs to one row of X.")
+        raise DataError(f"{owner}: y must have shape {expected}, got {given}; one row of y belongs to one row of X.")
     y = y.astype(dtype, copy=False)
     bad = ~numpy.isfinite(y)
     if bad.any():

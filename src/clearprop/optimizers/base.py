@@ -94,7 +94,10 @@ class Optimizer(Configurable):
             g = xp.clip(g, -self.clip_value, self.clip_value)
         if self.clip_norm is not None:
             norm = math.sqrt(float(xp.sum(g * g)))
-            if norm > self.clip_norm:
+            if norm == math.inf:  # squares overflow where entries do not
+                g = g / xp.max(xp.abs(g))
+                g = g * (self.clip_norm / math.sqrt(float(xp.sum(g * g))))
+            elif norm > self.clip_norm:
                 g = g * (self.clip_norm / norm)
         return g
 

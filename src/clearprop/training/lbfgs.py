@@ -49,15 +49,17 @@ def minimize(
         raise ArgumentError(
             f"LBFGS cannot train '{disturbed[0]}', whose training pass differs from prediction; use Adam() instead."
         )
-    executor = net.executor()
+    # in float32 the rounding of the loss would end the line search early
+    precise = net if net.dtype == numpy.float64 else net.astype(numpy.float64)
+    batch = batch.astype(precise.dtype)
+    executor = precise.executor()
 
     def objective(vector: Any) -> tuple[float, Any]:
-        w = vector.astype(net.dtype)
-        with numpy.errstate(all="ignore"):
+        with numpy.errstate(all="ignore"):  # what overflows is told by the error below
             data, penalty, gradient = executor.gradient(
-                w, net.buffer_vector, batch, training=False, seed=net.seed, step=0
+                vector, precise.buffer_vector, batch, training=False, seed=net.seed, step=0
             )
-        return data + penalty, gradient.astype(numpy.float64)
+        return data + penalty, gradient
 
     def callback(intermediate_result: Any) -> None:
         if numpy.isfinite(intermediate_result.fun) and numpy.isfinite(intermediate_result.x).all():

@@ -149,13 +149,15 @@ class Run:
         fresh = {} if isinstance(optimizer, LBFGS) else optimizer.new_slots(numpy, net.vector)
         if self.state is None:
             self.state = TrainState(net.vector, net.buffer_vector, fresh, seed=self.seed)
-        elif self.state.parameters is not net.vector:
+        elif not numpy.array_equal(self.state.parameters, net.vector):
             raise ArgumentError("train: state belongs to another network; pass the state of a report of this one.")
         elif set(self.state.slots) != set(fresh):
             raise ArgumentError(
                 f"train: state remembers {sorted(self.state.slots)}, but {type(optimizer).__name__} needs "
                 f"{sorted(fresh)}; continue with the same optimizer or without state."
             )
+        # after pickling the state holds copies
+        self.state.parameters, self.state.buffers = net.vector, net.buffer_vector
 
     def reports(self) -> Iterator[EpochReport]:
         """Yield the reports of all epochs."""

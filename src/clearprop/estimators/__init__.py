@@ -1,0 +1,6 @@
+"""Estimators with scikit-learn's contract; the only place that knows scikit-learn."""
+
+from clearprop.estimators.classifier import MLPClassifier
+from clearprop.estimators.regressor import MLPRegressor
+
+__all__ = ["MLPClassifier", "MLPRegressor"]

@@ -1,0 +1,385 @@
+"""What both multi-layer perceptrons share: scikit-learn's way of fitting, on clearprop's training loop."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, ClassVar
+
+import numpy
+import scipy.sparse
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.callback import CallbackSupportMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state, shuffle
+from sklearn.utils.optimize import _check_optimize_result
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from clearprop.engines import Batch, Program
+from clearprop.errors import ArgumentError, DataError, NonFiniteError
+from clearprop.estimators.bookkeeping import EpochBookkeeping, HeldOut
+from clearprop.estimators.options import CONSTRAINTS, build_graph, hidden_sizes, initialize, make_optimizer
+from clearprop.layers import Dense
+from clearprop.losses import Loss, SquaredError
+from clearprop.network import Network
+from clearprop.optimizers import LBFGS, Optimizer
+from clearprop.state import TrainState
+from clearprop.training.lbfgs import minimize
+from clearprop.training.loop import Run
+
+__all__ = ["BaseMLP"]
+
+Array = Any
+NON_FINITE = (
+    "Solver produced non-finite parameter weights. The input data may contain large values and need to be preprocessed."
+)
+
+
+def set_parameters(model: BaseMLP, values: dict[str, Any]) -> None:
+    """Store the arguments of a constructor, given as its ``locals()``, under their names."""
+    for name in model._get_param_names():
+        setattr(model, name, values[name])
+
+
+class BaseMLP(
+    EpochBookkeeping,
+    CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    BaseEstimator,
+):
+    """Base of `MLPClassifier` and `MLPRegressor`."""
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = CONSTRAINTS
+
+    batch_size: int | str
+    max_iter: int
+    shuffle: bool
+    random_state: Any
+    warm_start: bool
+    validation_fraction: float
+    dtype: Any
+    engine: str
+
+    # ---- what the subclasses say
+
+    def _check_data(self, X: Any, y: Any, reset: bool, incremental: bool) -> tuple[Array, Array]:
+        """Return checked X and the target as scikit-learn encodes it, shape (n, n_columns)."""
+        raise NotImplementedError
+
+    def _make_loss(self, y: Array) -> tuple[Loss, int]:
+        """Return the loss and the number of outputs for a target that `_check_data` returned."""
+        raise NotImplementedError
+
+    def _target(self, y: Array) -> Array:
+        """Return a target that `_check_data` returned as the loss takes it."""
+        raise NotImplementedError
+
+    def _original(self, y: Array) -> Array:
+        """Return a target that `_check_data` returned as `score` takes it."""
+        raise NotImplementedError
+
+    def _from_prediction(self, prediction: Array) -> Array:
+        """Return what `predict` returns for the network's prediction."""
+        raise NotImplementedError
+
+    def _row_weights(self, y: Any, weight: Array | None) -> Array | None:
+        """Return the weights of the rows, class weights included."""
+        return weight
+
+    # ---- fitting
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        validation: tuple[Any, Any, Any],
+        incremental: bool,
+    ) -> BaseMLP:
+        hidden_sizes(self)
+        first = not hasattr(self, "network_") or (not self.warm_start and not incremental)
+        labels = y
+        X, y = self._check_data(X, y, reset=first, incremental=incremental)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X)
+        sample_weight = self._row_weights(labels, sample_weight)
+        random_state = check_random_state(self.random_state)
+        self._set_network(X, y, first, random_state)
+        if X.dtype != self.network_.dtype:
+            X = X.astype(self.network_.dtype)
+        context = None
+        if not incremental:
+            context = self._init_callback_context(max_subtasks=self.max_iter)
+            context.call_on_fit_task_begin(estimator=self, X=X, y=labels)
+        train, held_out = self._split(X, y, sample_weight, validation, random_state, incremental)
+        optimizer = make_optimizer(self, self._rate)
+        try:
+            if isinstance(optimizer, LBFGS):
+                self._fit_lbfgs(train, optimizer, context)
+            else:
+                self._start_curves(first)
+                self._fit_stochastic(train, held_out, optimizer, random_state, incremental, context)
+        except NonFiniteError as error:
+            message = f"{NON_FINITE} ({error})"
+            raise NonFiniteError(message, epoch=error.epoch, batch=error.batch, node=error.node) from error
+        if context is not None:
+            context.call_on_fit_task_end(estimator=self, X=X, y=labels, reconstruction_attributes=self._snapshot)
+        return self
+
+    def _set_network(self, X: Array, y: Array, first: bool, random_state: Any) -> None:
+        """Make the network, or on a warm start give the one there is the parameters that were changed since."""
+        loss, n_outputs = self._make_loss(y)
+        dtype = (X.dtype if self.dtype is None else self.dtype) if first else self.network_.dtype
+        graph, penalty = build_graph(self, X.shape[1], n_outputs)
+        known = None if first else self.network_
+        if known is not None and known.program == Program(graph, loss, penalty, None, known.dtype):
+            return
+        network = Network(graph, loss=loss, penalty=penalty, dtype=dtype, engine=self.engine)
+        if known is None:
+            initialize(network, random_state)
+            self.t_ = 0
+            self.n_outputs_ = n_outputs
+            self.n_layers_ = len(hidden_sizes(self)) + 2
+            self._state: TrainState | None = None
+        else:
+            shapes, before = ({n: view.shape for n, view in net.parameters.items()} for net in (network, known))
+            if shapes != before:
+                raise ArgumentError(
+                    f"a warm start cannot change the layers: the fitted network has {before}, the parameters now ask "
+                    f"for {shapes}; set warm_start=False or restore them."
+                )
+            # share the vectors, so that the optimizer's state goes on
+            network.vector, network.buffer_vector = known.vector, known.buffer_vector
+        self.network_ = network
+
+    def _split(
+        self,
+        X: Array,
+        y: Array,
+        weight: Array | None,
+        given: tuple[Any, Any, Any],
+        random_state: Any,
+        incremental: bool,
+    ) -> tuple[Batch, HeldOut | None]:
+        """Return rows for training, and (rows, X, y) for validation where there are any."""
+        X_val, y_val, weight_val = given
+        if (X_val is None) != (y_val is None):
+            raise DataError("X_val and y_val belong together; pass both or neither.")
+        stochastic = not isinstance(self.solver, LBFGS) and self.solver != "lbfgs"
+        if X_val is not None:
+            if not stochastic:
+                raise ArgumentError("solver='lbfgs' takes no X_val and y_val; use solver='adam', or score afterwards.")
+            original = y_val
+            X_val, y_val = self._check_data(X_val, y_val, reset=False, incremental=True)
+            if weight_val is not None:
+                weight_val = _check_sample_weight(weight_val, X_val)
+            return self._batch(X, y, weight), (self._batch(X_val, y_val, weight_val), X_val, original)
+        if not (self.early_stopping and stochastic):
+            return self._batch(X, y, weight), None
+        if incremental:
+            raise ArgumentError(
+                "partial_fit does not support early_stopping=True without rows to validate on; pass X_val and y_val."
+            )
+        stratify = y if y.dtype == bool and y.shape[1] == 1 else None
+        weights = () if weight is None else (weight,)
+        parts = train_test_split(
+            X, y, *weights, random_state=random_state, test_size=self.validation_fraction, stratify=stratify
+        )
+        X, X_val, y, y_val = parts[:4]
+        weight, weight_val = parts[4:] or (None, None)
+        if X_val.shape[0] < 2:
+            raise DataError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
+            )
+        return self._batch(X, y, weight), (self._batch(X_val, y_val, weight_val), X_val, self._original(y_val))
+
+    def _batch(self, X: Array, y: Array, weight: Array | None) -> Batch:
+        X = X.tocsr() if scipy.sparse.issparse(X) else X
+        return self.network_.batch(X, self._target(y), weight)
+
+    def _fit_lbfgs(self, train: Batch, optimizer: LBFGS, context: Any) -> None:
+        number = iter(range(self.max_iter))
+
+        def after_iteration(loss: float) -> bool:
+            return next(number, None) is not None and self._end_epoch(self._begin_epoch(context))
+
+        watched = None if context is None or not getattr(self, "_skl_callbacks", None) else after_iteration
+        result = minimize(self.network_, train, optimizer, self.max_iter, watched)
+        self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
+        self.loss_ = float(result.fun) - self._unreported(train)
+
+    def _unreported(self, train: Batch) -> float:
+        """Return by how much scikit-learn's loss is lower: it averages squared errors over the outputs."""
+        if not isinstance(self.network_.loss_function, SquaredError) or self.n_outputs_ == 1:
+            return 0.0
+        net = self.network_
+        data, _ = net.reference().loss(net.vector, net.buffer_vector, train, training=False)
+        return data * (1.0 - 1.0 / self.n_outputs_)
+
+    def _fit_stochastic(
+        self,
+        train: Batch,
+        held_out: HeldOut | None,
+        optimizer: Optimizer,
+        random_state: Any,
+        incremental: bool,
+        context: Any,
+    ) -> None:
+        self.n_iter_ = 0
+        if not incremental or not hasattr(self, "_reductions"):
+            self._reductions = 0
+        order = numpy.arange(train.n_rows)
+
+        def next_order(epoch: int, n_rows: int) -> Array:
+            nonlocal order
+            order = shuffle(order, random_state=random_state) if self.shuffle else order
+            return order
+
+        state = self._state
+        if state is not None and set(state.slots) != set(optimizer.new_slots(numpy, self.network_.vector)):
+            state = None  # another solver than last time
+        rows = None if held_out is None else held_out[0]
+        seed = int(random_state.randint(2**31)) if self._draws_noise() else 0
+        epochs = 1 if incremental else self.max_iter
+        run = Run(self.network_, train, rows, optimizer, epochs, self._rows_a_step(train), next_order, (), seed, state)
+        self._state = run.state
+        try:
+            reports = run.reports()
+            for _ in range(epochs):
+                epoch_context = self._begin_epoch(context)
+                try:
+                    report = next(reports)
+                except NonFiniteError as error:
+                    self._diverged(error)
+                    break
+                stop = self._take_note(report, train, held_out)
+                if self._end_epoch(epoch_context) or stop:
+                    break
+            else:
+                if not incremental:
+                    warnings.warn(
+                        f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization "
+                        "hasn't converged yet.",
+                        ConvergenceWarning,
+                        stacklevel=4,
+                    )
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", stacklevel=4)
+        if self.early_stopping and not incremental:
+            self.network_.vector[...], self.network_.buffer_vector[...] = self._best
+
+    def _draws_noise(self) -> bool:
+        """Return whether the network draws random numbers beyond those that scikit-learn draws."""
+        return any(node.layer is not None and node.layer.stochastic for node in self.network_.graph.nodes)
+
+    def _rows_a_step(self, train: Batch) -> int:
+        if isinstance(self.batch_size, str):
+            return min(200, train.n_rows)
+        if self.batch_size > train.n_rows:
+            warnings.warn(
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=5
+            )
+        return min(int(self.batch_size), train.n_rows)
+
+    def _diverged(self, error: NonFiniteError) -> None:
+        """Stop at a number that is not finite: with early stopping the best parameters remain, else it is an error."""
+        if not self.early_stopping or self.validation_scores_ is None:
+            raise error
+        self.validation_scores_.append(float("nan"))
+        warnings.warn(f"{error} The best parameters so far are restored.", ConvergenceWarning, stacklevel=5)
+
+    # ---- callbacks
+
+    def _begin_epoch(self, context: Any) -> Any:
+        if context is None or not getattr(self, "_skl_callbacks", None):
+            return None
+        epoch = context.subcontext(task_name="epoch")
+        epoch.call_on_fit_task_begin(estimator=self, reconstruction_attributes=self._snapshot)
+        return epoch
+
+    def _end_epoch(self, epoch: Any) -> bool:
+        if epoch is None:
+            return False
+        return bool(epoch.call_on_fit_task_end(estimator=self, reconstruction_attributes=self._snapshot))
+
+    def _snapshot(self) -> dict[str, Any]:
+        """Return what a copy of the estimator needs to predict as it would now."""
+        return {"network_": self.network_.copy()}
+
+    # ---- use
+
+    @property
+    def coefs_(self) -> list[Array]:
+        """Weights of each layer, shape (n_in, n_out): writable views of `network_`'s parameters."""
+        return self._parameters("W")
+
+    @property
+    def intercepts_(self) -> list[Array]:
+        """Biases of each layer, shape (n_out,): writable views of `network_`'s parameters."""
+        return self._parameters("b")
+
+    def _parameters(self, local: str) -> list[Array]:
+        if "network_" not in vars(self):
+            raise AttributeError(f"{type(self).__name__} is not fitted yet; call fit first.")
+        views = self.network_.parameters
+        return [views[f"{node.name}.{local}"] for node in self.network_.graph.nodes if isinstance(node.layer, Dense)]
+
+    @property
+    def _n_features_out(self) -> int:
+        """Number of columns that `transform` returns."""
+        return int(self.coefs_[-1].shape[0])
+
+    def _rows(self, X: Any) -> Array:
+        """Return X as the network takes it."""
+        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        X = X.tocsr() if scipy.sparse.issparse(X) else X
+        return X.astype(self.network_.dtype, copy=False)
+
+    def _prediction(self, X: Any) -> Array:
+        check_is_fitted(self)
+        net = self.network_
+        return net.loss_function.prediction(
+            numpy, net.executor().scores(net.vector, net.buffer_vector, (self._rows(X),))
+        )
+
+    def predict(self, X: Any) -> Array:
+        """Return the predicted classes or values of the rows of X, shape (n,) or (n, n_outputs)."""
+        return self._from_prediction(self._prediction(X))
+
+    def activations(self, X: Any) -> list[Array]:
+        """Return what each hidden layer puts out, and last the network's prediction.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, n_features)
+            Rows.
+
+        Returns
+        -------
+        list of array of shape (n, n_units)
+            One a hidden layer, after its activation, and one for the output after the link.
+        """
+        check_is_fitted(self)
+        net = self.network_
+        passed = net.reference().forward(net.vector, net.buffer_vector, (self._rows(X),))
+        places = [i for i, node in enumerate(net.graph.nodes) if isinstance(node.layer, Dense)]
+        hidden = [passed.outputs[place - 1] for place in places[1:]]
+        return [*hidden, net.loss_function.prediction(numpy, passed.outputs[-1])]
+
+    def transform(self, X: Any) -> Array:
+        """Return what the last hidden layer puts out, shape (n, n_units); without hidden layers, X itself."""
+        hidden = self.activations(X)[:-1]
+        return hidden[-1] if hidden else self._rows(X)
+
+    def _stochastic(self) -> bool:
+        if self.solver == "lbfgs" or isinstance(self.solver, LBFGS):
+            raise AttributeError(
+                f"partial_fit is only available for stochastic optimizers. {self.solver} is not stochastic."
+            )
+        return True
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
