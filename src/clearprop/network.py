@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy
 
+from clearprop.batches import check_inputs, make_batch
 from clearprop.config import from_config, to_config
 from clearprop.engines import Batch, Executor, Program, choose
-from clearprop.engines.array import ArrayEngine, ArrayExecutor, sparse
-from clearprop.errors import ArgumentError, DataError, ModelFileError, ShapeError
+from clearprop.engines.array import ArrayEngine, ArrayExecutor
+from clearprop.errors import ArgumentError, ModelFileError
 from clearprop.files import read_model, write_model
 from clearprop.graph import Graph, Node
-from clearprop.layers import Dense, Layer
+from clearprop.layers import Layer
 from clearprop.losses import Loss, SquaredError
 from clearprop.optimizers import SGD, Optimizer
 from clearprop.penalties import Constraint, Penalty
@@ -143,94 +144,13 @@ class Network:
         executor: ArrayExecutor = self._executors["array"]
         return executor
 
-    # ---- data
-
-    def inputs(self, X: Any) -> tuple[Array, ...]:
-        """Return `X` as one checked array an input of the graph.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, ...), or tuple of them, or mapping by input name
-            Rows. A SciPy sparse matrix may feed Dense layers.
-
-        Raises
-        ------
-        DataError
-            For a wrong shape, numbers that are not finite, or no rows.
-        """
-        graph = self.graph
-        names = [graph.nodes[place].name for place in graph.inputs]
-        if isinstance(X, Mapping):
-            if set(X) != set(names):
-                raise DataError(f"X must have the inputs {', '.join(names)}, got {', '.join(map(str, X)) or 'none'}.")
-            given: tuple[Any, ...] = tuple(X[name] for name in names)
-        elif len(names) == 1:
-            given = (X,)
-        elif isinstance(X, tuple | list) and len(X) == len(names):
-            given = tuple(X)
-        else:
-            raise DataError(f"X must be a tuple of {len(names)} arrays ({', '.join(names)}), got {type(X).__name__}.")
-        arrays = tuple(
-            self._rows(x, place, "X" if len(names) == 1 else f"X['{names[index]}']")
-            for index, (x, place) in enumerate(zip(given, graph.inputs, strict=True))
-        )
-        if len({x.shape[0] for x in arrays}) > 1:
-            sizes = ", ".join(f"{name}: {x.shape[0]}" for name, x in zip(names, arrays, strict=True))
-            raise DataError(f"all inputs must have the same number of rows, got {sizes}.")
-        return arrays
-
-    def _rows(self, x: Any, place: int, name: str) -> Array:
-        shape = self.graph.nodes[place].shape
-        if sparse(x):
-            readers = [node for node in self.graph.nodes if place in node.inputs]
-            if not all(isinstance(node.layer, Dense) for node in readers):
-                raise DataError(f"{name} is sparse, which only Dense layers can read; pass {name}.toarray().")
-            x = x.tocsr().astype(self.dtype)
-            finite = numpy.isfinite(x.data).all()
-        else:
-            try:
-                x = numpy.asarray(x, dtype=self.dtype)
-            except (TypeError, ValueError) as error:
-                raise DataError(
-                    f"{name} must be an array of numbers: {error}; encode or drop other columns."
-                ) from error
-            finite = numpy.isfinite(x).all()
-        if x.shape[1:] != shape or x.ndim == 0:
-            hint = "; pass X.reshape(1, -1) for a single row" if x.shape == shape else ""
-            raise DataError(f"{name} must have shape (n, {', '.join(map(str, shape))}), got {x.shape}{hint}.")
-        if x.shape[0] == 0:
-            raise DataError(f"{name} must have at least one row, got shape {x.shape}.")
-        if not finite:
-            values = x.tocoo() if sparse(x) else x
-            bad = ~numpy.isfinite(values.data if sparse(x) else x)
-            row = int(values.row[bad][0]) if sparse(x) else int(numpy.argwhere(bad)[0][0])
-            kind = "NaN" if numpy.isnan(values.data[bad] if sparse(x) else x[bad]).any() else "infinity"
-            raise DataError(f"Input {name} contains {kind} (first in row {row}); fill or drop such rows.")
-        return x
-
     def batch(self, X: Any, y: Any, sample_weight: Any = None) -> Batch:
         """Return rows, targets and weights, checked and in the network's dtype."""
-        inputs = self.inputs(X)
-        n_rows, output = int(inputs[0].shape[0]), self.graph.output
-        if len(output.shape) != 1:
-            raise ShapeError(
-                f"node '{output.name}': a loss takes one vector a row, got shape {output.shape}; end with Flatten()."
-            )
-        target = self.loss_function.target(y, n_rows, output.shape[0], self.dtype)
-        return Batch(inputs, target, self._weights(sample_weight, n_rows))
+        return make_batch(self.program, X, y, sample_weight)
 
-    def _weights(self, sample_weight: Any, n_rows: int) -> Array | None:
-        if sample_weight is None:
-            return None
-        try:
-            weight = numpy.asarray(sample_weight, dtype=self.dtype)
-        except (TypeError, ValueError) as error:
-            raise DataError(f"sample_weight must hold numbers: {error}") from error
-        if weight.shape != (n_rows,):
-            raise DataError(f"sample_weight must have shape ({n_rows},), one number a row, got {weight.shape}.")
-        if not (numpy.isfinite(weight).all() and (weight >= 0).all() and weight.sum() > 0):
-            raise DataError("sample_weight must hold finite numbers >= 0, at least one of them > 0.")
-        return weight
+    def inputs(self, X: Any) -> tuple[Array, ...]:
+        """Return `X` as one checked array an input of the graph, in the network's dtype."""
+        return check_inputs(self.graph, X, self.dtype)
 
     # ---- use
 

@@ -42,8 +42,10 @@ class Schedule(Configurable):
     def _check_rate(self, *names: str) -> None:
         for name in names:
             check_real(type(self).__name__, name, getattr(self, name), low=0.0, closed="neither")
-        if getattr(self, "steps", None) is not None:
-            check_integer(type(self).__name__, "steps", getattr(self, "steps"), minimum=1)
+
+    def _check_steps(self, steps: int | None) -> None:
+        if steps is not None:
+            check_integer(type(self).__name__, "steps", steps, minimum=1)
 
     def _progress(self, step: int) -> float:
         """Return how much of the schedule is over, from 0 at the first to 1 at the last step."""
@@ -136,6 +138,7 @@ class Cosine(Schedule):
 
     def __post_init__(self) -> None:
         self._check_rate("rate")
+        self._check_steps(self.steps)
         check_real("Cosine", "minimum", self.minimum, low=0.0, high=self.rate)
 
     def __call__(self, step: int) -> float:
@@ -159,6 +162,7 @@ class OneCycle(Schedule):
 
     def __post_init__(self) -> None:
         self._check_rate("peak", "start_divisor", "end_divisor")
+        self._check_steps(self.steps)
         check_real("OneCycle", "warm", self.warm, low=0.0, high=1.0, closed="neither")
 
     def __call__(self, step: int) -> float:
@@ -180,6 +184,7 @@ class CosLog4(Schedule):
 
     def __post_init__(self) -> None:
         self._check_rate("rate")
+        self._check_steps(self.steps)
 
     def __call__(self, step: int) -> float:
         """Return the rate of a step."""
