@@ -50,7 +50,7 @@ beta_1, beta_2, epsilon, n_iter_no_change, max_fun, dropout, batch_norm, n_layer
     classes_ : array of shape (n_classes,)
         The classes, in the order of the columns of `predict_proba`.
     network_, coefs_, intercepts_, loss_, best_loss_, loss_curve_, validation_scores_, best_validation_score_, \
-validation_loss_curve_, n_iter_, t_, n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_
+validation_loss_curve_, stopped_, n_iter_, t_, n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_
         As for `MLPRegressor`.
 
     Examples

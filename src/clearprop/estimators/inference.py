@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy
 import scipy.sparse
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from clearprop.layers import Dense
@@ -16,7 +17,7 @@ __all__ = ["FittedNetwork"]
 Array = Any
 
 
-class FittedNetwork:
+class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     """The side of an estimator that reads `network_` and changes nothing."""
 
     network_: Network

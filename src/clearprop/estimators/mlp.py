@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy
 import scipy.sparse
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
@@ -18,6 +18,7 @@ from sklearn.utils.validation import _check_sample_weight
 from clearprop.engines import Batch, Program
 from clearprop.errors import ArgumentError, DataError, NonFiniteError
 from clearprop.estimators.bookkeeping import EpochBookkeeping, HeldOut
+from clearprop.estimators.hooks import Hooks
 from clearprop.estimators.inference import FittedNetwork
 from clearprop.estimators.options import CONSTRAINTS, build_graph, hidden_sizes, initialize, make_optimizer
 from clearprop.losses import Loss, SquaredError
@@ -45,8 +46,6 @@ class BaseMLP(
     EpochBookkeeping,
     FittedNetwork,
     CallbackSupportMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
     BaseEstimator,
 ):
     """Base of `MLPClassifier` and `MLPRegressor`."""
@@ -96,7 +95,7 @@ class BaseMLP(
     ) -> BaseMLP:
         hidden_sizes(self)
         first = not hasattr(self, "network_") or (not self.warm_start and not incremental)
-        labels = y
+        given, labels = X, y
         X, y = self._check_data(X, y, reset=first, incremental=incremental)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X)
@@ -105,23 +104,20 @@ class BaseMLP(
         self._set_network(X, y, first, random_state)
         if X.dtype != self.network_.dtype:
             X = X.astype(self.network_.dtype)
-        context = None
-        if not incremental:
-            context = self._init_callback_context(max_subtasks=self.max_iter)
-            context.call_on_fit_task_begin(estimator=self, X=X, y=labels)
-        train, held_out = self._split(X, y, sample_weight, validation, random_state, incremental)
         optimizer = make_optimizer(self, self._rate)
+        n_epochs = None if isinstance(optimizer, LBFGS) else self.max_iter
+        hooks = Hooks(self, given, labels, incremental, n_epochs)
+        train, held_out = self._split(X, y, sample_weight, validation, random_state, incremental)
         try:
             if isinstance(optimizer, LBFGS):
-                self._fit_lbfgs(train, optimizer, context)
+                self._fit_lbfgs(train, optimizer, hooks)
             else:
                 self._start_curves(first)
-                self._fit_stochastic(train, held_out, optimizer, random_state, incremental, context)
+                self._fit_stochastic(train, held_out, optimizer, random_state, incremental, hooks)
         except NonFiniteError as error:
             message = f"{NON_FINITE} ({error})"
             raise NonFiniteError(message, epoch=error.epoch, batch=error.batch, node=error.node) from error
-        if context is not None:
-            context.call_on_fit_task_end(estimator=self, X=X, y=labels, reconstruction_attributes=self._snapshot)
+        hooks.end(hooks.root)
         return self
 
     def _set_network(self, X: Array, y: Array, first: bool, random_state: Any) -> None:
@@ -195,14 +191,18 @@ class BaseMLP(
         X = X.tocsr() if scipy.sparse.issparse(X) else X
         return self.network_.batch(X, self._target(y), weight)
 
-    def _fit_lbfgs(self, train: Batch, optimizer: LBFGS, context: Any) -> None:
-        number = iter(range(self.max_iter))
+    def _fit_lbfgs(self, train: Batch, optimizer: LBFGS, hooks: Hooks) -> None:
+        epoch = hooks.begin()
 
         def after_iteration(loss: float) -> bool:
-            return next(number, None) is not None and self._end_epoch(self._begin_epoch(context))
+            nonlocal epoch
+            stop = hooks.end(epoch)
+            epoch = hooks.begin() if not stop else None
+            return stop
 
-        watched = None if context is None or not getattr(self, "_skl_callbacks", None) else after_iteration
+        watched = after_iteration if hooks.root is not None else None
         result = minimize(self.network_, train, optimizer, self.max_iter, watched)
+        hooks.end(epoch)
         self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
         self.loss_ = float(result.fun) - self._unreported(train)
 
@@ -221,9 +221,10 @@ class BaseMLP(
         optimizer: Optimizer,
         random_state: Any,
         incremental: bool,
-        context: Any,
+        hooks: Hooks,
     ) -> None:
         self.n_iter_ = 0
+        self.stopped_ = False
         if not incremental or not hasattr(self, "_reductions"):
             self._reductions = 0
         order = numpy.arange(train.n_rows)
@@ -244,14 +245,14 @@ class BaseMLP(
         try:
             reports = run.reports()
             for _ in range(epochs):
-                epoch_context = self._begin_epoch(context)
+                epoch = hooks.begin()
                 try:
                     report = next(reports)
                 except NonFiniteError as error:
                     self._diverged(error)
                     break
-                stop = self._take_note(report, train, held_out)
-                if self._end_epoch(epoch_context) or stop:
+                self.stopped_ = self._take_note(report, train, held_out)
+                if hooks.end(epoch) or self.stopped_:
                     break
             else:
                 if not incremental:
@@ -263,7 +264,7 @@ class BaseMLP(
                     )
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=4)
-        if self.early_stopping and not incremental:
+        if self.early_stopping and (self.stopped_ or not incremental):
             self.network_.vector[...], self.network_.buffer_vector[...] = self._best
 
     def _draws_noise(self) -> bool:
@@ -285,20 +286,6 @@ class BaseMLP(
             raise error
         self.validation_scores_.append(float("nan"))
         warnings.warn(f"{error} The best parameters so far are restored.", ConvergenceWarning, stacklevel=5)
-
-    # ---- callbacks
-
-    def _begin_epoch(self, context: Any) -> Any:
-        if context is None or not getattr(self, "_skl_callbacks", None):
-            return None
-        epoch = context.subcontext(task_name="epoch")
-        epoch.call_on_fit_task_begin(estimator=self, reconstruction_attributes=self._snapshot)
-        return epoch
-
-    def _end_epoch(self, epoch: Any) -> bool:
-        if epoch is None:
-            return False
-        return bool(epoch.call_on_fit_task_end(estimator=self, reconstruction_attributes=self._snapshot))
 
     def _snapshot(self) -> dict[str, Any]:
         """Return what a copy of the estimator needs to predict as it would now."""

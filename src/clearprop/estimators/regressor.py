@@ -92,6 +92,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         The objective at the end, the best one, and after each epoch.
     validation_scores_, best_validation_score_, validation_loss_curve_ : list, float, list, or None
         With early stopping or `X_val`: scores, the best score, and the loss after each epoch.
+    stopped_ : bool
+        Whether the last fit ended because nothing improved any more (stochastic solvers).
     n_iter_, t_, n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_
         As in scikit-learn.
 
