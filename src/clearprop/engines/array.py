@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import array_api_compat.numpy as xp
 import numpy
 
 from clearprop.engines.base import Array, Batch, EpochLoss, Program
@@ -114,7 +113,7 @@ class ArrayExecutor:
             if node.layer is None:
                 continue
             ctx = Context(
-                xp,
+                numpy,
                 training=training,
                 buffers=b.get(node.owner, {}),
                 noise=_noise(stream, index),
@@ -155,7 +154,7 @@ class ArrayExecutor:
     ) -> tuple[float, float]:
         """Return the loss of the data and the penalties."""
         passed = self.forward(parameters, buffers, batch.inputs, training=training, seed=seed, step=step)
-        values = self.program.loss.values(xp, passed.outputs[-1], batch.target)
+        values = self.program.loss.values(numpy, passed.outputs[-1], batch.target)
         share, total = _shares(batch)
         return float(values @ share), self.penalty(parameters, total)[0]
 
@@ -191,8 +190,8 @@ class ArrayExecutor:
         )
         scores, loss = forward.outputs[-1], self.program.loss
         share, _ = _shares(batch)
-        value = float(loss.values(xp, scores, batch.target) @ share)
-        delta = loss.gradient(xp, scores, batch.target) * share[:, None]
+        value = float(loss.values(numpy, scores, batch.target) @ share)
+        delta = loss.gradient(numpy, scores, batch.target) * share[:, None]
         return value, forward, self.backward(parameters, forward, delta)
 
     def penalty(self, parameters: Array, total_weight: float) -> tuple[float, Array | None]:
@@ -204,15 +203,15 @@ class ArrayExecutor:
         value = 0.0
         for name, penalty in self.penalties.items():
             scale = (1.0 / total_weight if total_weight > 0.0 else 0.0) if penalty.per_row else 1.0
-            value += float(penalty.value(xp, w[name])) * scale
-            g[name][...] = penalty.gradient(xp, w[name]) * scale
+            value += float(penalty.value(numpy, w[name])) * scale
+            g[name][...] = penalty.gradient(numpy, w[name]) * scale
         return value, gradient
 
     def constrain(self, parameters: Array) -> None:
         """Project the parameters onto their constraints, in place."""
         views = self.layout.views(parameters) if self.constraints else {}
         for name, constraint in self.constraints.items():
-            views[name][...] = constraint.project(xp, views[name])
+            views[name][...] = constraint.project(numpy, views[name])
 
     def run_epoch(
         self, state: TrainState, optimizer: Optimizer, data: Batch, order: Any, batch_size: int, rates: Any
@@ -237,10 +236,10 @@ class ArrayExecutor:
                     state.buffers[...] = buffers
                     raise self._non_finite(state, batch, gradient, **where)
                 norm = math.sqrt(float(numpy.dot(gradient, gradient)))
-                gradient = optimizer.clip(xp, gradient)
+                gradient = optimizer.clip(numpy, gradient)
                 rate = rates[number] if factors is None else rates[number] * factors
                 before[...] = w
-                optimizer.update(xp, w, gradient, state.slots, state.step + 1, rate, decays)
+                optimizer.update(numpy, w, gradient, state.slots, state.step + 1, rate, decays)
                 self.constrain(w)
                 if not numpy.isfinite(w).all():
                     bad = next(name for name, view in self.layout.views(w).items() if not numpy.isfinite(view).all())
