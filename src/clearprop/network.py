@@ -228,7 +228,7 @@ class Network:
         >>> net = cp.Network([cp.Dense(1, initializer=cp.Constant(2.0)), cp.ReLU()], inputs=1)
         >>> trace = net.trace([[3.0]], [5.0])  # a = 6, residual 1
         >>> list(trace)[1:4]
-        ['input_1.delta', 'dense_1.a', 'dense_1.delta']
+        ['input_1.dx', 'dense_1.a', 'dense_1.delta']
         >>> float(trace["dense_1.W.gradient"][0, 0])
         3.0
         """

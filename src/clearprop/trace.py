@@ -17,6 +17,7 @@ from clearprop.validation import check_instance
 __all__ = ["NodeTrace", "Trace", "trace_pass"]
 
 Array = Any
+DELTA_NAMES = {"a": "delta", "h": "dh", "x": "dx"}  # delta is the gradient at a pre-activation, as in the lectures
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class NodeTrace:
     output : array of shape (n, ...)
         What the node put out.
     delta : array of shape (n, ...) or None
-        Gradient of the loss at the output, rows already weighted by 1/n; None where no gradient passes.
+        Gradient of the loss at the output, rows already weighted by 1/n; None where no gradient passes. In the trace
+        it is called ``delta`` at an a, ``dh`` at an h and ``dx`` at an input.
     derivative : array of shape (n, ...) or None
         f'(a) of an elementwise activation, else None.
     gradients : mapping of str to array
@@ -61,7 +63,7 @@ class NodeTrace:
         if self.derivative is not None:
             yield "f'", self.derivative
         if self.delta is not None:
-            yield "delta", self.delta
+            yield DELTA_NAMES[self.symbol], self.delta
         for what, values in (("gradient", self.gradients), ("penalty", self.penalties), ("update", self.updates)):
             for local, value in values.items():
                 yield f"{local}.{what}", value

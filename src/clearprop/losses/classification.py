@@ -37,8 +37,8 @@ def _class_numbers(owner: str, y: Any, n_rows: int, n_classes: int) -> Any:
     if bad.any():
         row = first_row(bad)
         raise DataError(
-            f"{owner}: y must hold class numbers 0 to {n_classes - 1} for {n_classes} outputs, got {y[row]} in row "
-            f"{row}; give the network as many outputs as there are classes."
+            f"{owner}: y must hold class numbers 0 to {n_classes - 1} for {n_classes} classes, got {y[row]} in row "
+            f"{row}; the network needs an output for each class."
         )
     return numbers
 

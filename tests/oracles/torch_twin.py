@@ -1,0 +1,207 @@
+"""PyTorch's own telling of every box and every loss: what autograd then differentiates."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy
+
+import clearprop as cp
+from cases import SELU_ALPHA, SELU_SCALE, assert_close
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # what other packages warn of while they are imported is no concern of ours
+    import torch
+    from torch.nn import functional as F
+
+torch.set_num_threads(1)  # arrays of some tens of numbers: more threads only wait for one another
+
+__all__ = ["F", "LAYERS", "LOSSES", "check_network", "forward", "torch"]
+
+# 1e-10 relative to the largest entry, in eps: a chain of ten boxes, each of condition 1e3 or better, sums of 1e2 terms
+K = 1e-10 / numpy.finfo(numpy.float64).eps
+
+
+def _rowwise(p: Any) -> Any:
+    return p.reshape(1, *p.shape)
+
+
+def _prelu(layer, ctx, p, x):
+    return F.prelu(x, p["slope"].reshape(-1))
+
+
+def _rrelu(layer, ctx, p, x):
+    if not ctx.training:
+        return F.rrelu(x, layer.lower, layer.upper, training=False)
+    slope = layer.lower + (layer.upper - layer.lower) * torch.tensor(ctx.noise("uniform", tuple(x.shape)))
+    return torch.where(x > 0, x, slope * x)
+
+
+def _dropout(layer, ctx, p, x):
+    if not ctx.training or layer.rate == 0.0:
+        return F.dropout(x, layer.rate, training=False)
+    return x * torch.tensor(ctx.noise("uniform", tuple(x.shape)) >= layer.rate) / (1 - layer.rate)
+
+
+def _noise(layer, ctx, p, x):
+    return x + layer.deviation * torch.tensor(ctx.noise("normal", tuple(x.shape))) if ctx.training else x
+
+
+def _batch_norm(layer, ctx, p, x):
+    running = [torch.tensor(ctx.buffers[name]).reshape(-1) for name in ("running_mean", "running_variance")]
+    gain, bias = p["gain"].reshape(-1), p["bias"].reshape(-1)
+    return F.batch_norm(x, *running, gain, bias, ctx.training, layer.momentum, layer.epsilon)
+
+
+def _layer_norm(layer, ctx, p, x):
+    return F.layer_norm(x, x.shape[1:], p["gain"], p["bias"], layer.epsilon)
+
+
+def _dense(layer, ctx, p, x):
+    return F.linear(x, p["W"].T, p.get("b"))
+
+
+def _maxout(layer, ctx, p, x):
+    return F.linear(x, p["W"].T, p["b"]).unflatten(1, (layer.units, layer.pieces)).amax(dim=2)
+
+
+def _rbf(layer, ctx, p, x):
+    distance = torch.linalg.vector_norm(x[:, :, None] - _rowwise(p["W"]), dim=1)
+    return torch.exp(-((distance / p["sigma"]) ** 2))
+
+
+def _multiply(layer, ctx, p, *xs):
+    return torch.stack(xs).prod(dim=0)
+
+
+def _step(layer, ctx, p, x):
+    return torch.heaviside(x, torch.ones((), dtype=x.dtype))
+
+
+LAYERS = {
+    cp.Dense: _dense,
+    cp.Maxout: _maxout,
+    cp.RBF: _rbf,
+    cp.Scale: lambda layer, ctx, p, x: x * p["s"],
+    cp.Identity: lambda layer, ctx, p, x: torch.nn.Identity()(x),
+    cp.Step: _step,
+    cp.Sigmoid: lambda layer, ctx, p, x: torch.sigmoid(x),
+    cp.Tanh: lambda layer, ctx, p, x: torch.tanh(x),
+    cp.HardTanh: lambda layer, ctx, p, x: F.hardtanh(x),
+    cp.ReLU: lambda layer, ctx, p, x: F.relu(x),
+    cp.LeakyReLU: lambda layer, ctx, p, x: F.leaky_relu(x, layer.slope),
+    cp.RReLU: _rrelu,
+    cp.PReLU: _prelu,
+    cp.Abs: lambda layer, ctx, p, x: torch.abs(x),
+    cp.ELU: lambda layer, ctx, p, x: F.elu(x, layer.alpha),
+    cp.SELU: lambda layer, ctx, p, x: F.selu(x),
+    cp.Softplus: lambda layer, ctx, p, x: F.softplus(x, threshold=1e3),  # by default it is linear above 20
+    cp.GELU: lambda layer, ctx, p, x: F.gelu(x),
+    cp.SiLU: lambda layer, ctx, p, x: F.silu(x),
+    cp.Mish: lambda layer, ctx, p, x: F.mish(x),
+    cp.Softmax: lambda layer, ctx, p, x: F.softmax(x, dim=-1),
+    cp.LogSoftmax: lambda layer, ctx, p, x: F.log_softmax(x, dim=-1),
+    cp.Add: lambda layer, ctx, p, *xs: torch.stack(xs).sum(dim=0),
+    cp.Multiply: _multiply,
+    cp.Concatenate: lambda layer, ctx, p, *xs: torch.cat(xs, dim=1),
+    cp.Flatten: lambda layer, ctx, p, x: torch.flatten(x, 1),
+    cp.Reshape: lambda layer, ctx, p, x: x.unflatten(0, (-1, 1)).reshape(-1, *layer.shape),
+    cp.Dropout: _dropout,
+    cp.GaussianNoise: _noise,
+    cp.BatchNorm: _batch_norm,
+    cp.LayerNorm: _layer_norm,
+}
+
+
+def _cross_entropy(loss, s, y):
+    return F.cross_entropy(s, y, reduction="none", label_smoothing=loss.label_smoothing)
+
+
+def _hinge(loss, s, y):
+    if s.shape[1] == 1:
+        return torch.clamp(1 - (2 * y - 1) * s[:, 0], min=0)
+    own = s.gather(1, y[:, None])[:, 0]
+    rival = s.masked_fill(F.one_hot(y, s.shape[1]).bool(), -torch.inf).amax(dim=1)
+    return torch.clamp(1 + rival - own, min=0)
+
+
+def _poisson(loss, s, y):
+    constant = torch.special.xlogy(y, y) - y  # PyTorch leaves it out
+    return (F.poisson_nll_loss(s, y, log_input=True, reduction="none") + constant).sum(dim=1)
+
+
+def _quantile(loss, s, y):
+    r = y - s
+    return torch.maximum(loss.quantile * r, (loss.quantile - 1) * r).sum(dim=1)
+
+
+LOSSES = {
+    cp.SquaredError: lambda loss, s, y: F.mse_loss(s, y, reduction="none").sum(dim=1) / 2,
+    cp.AbsoluteError: lambda loss, s, y: F.l1_loss(s, y, reduction="none").sum(dim=1),
+    cp.Huber: lambda loss, s, y: F.huber_loss(s, y, reduction="none", delta=loss.delta).sum(dim=1),
+    cp.Quantile: _quantile,
+    cp.Poisson: _poisson,
+    cp.BinaryCrossEntropy: lambda loss, s, y: F.binary_cross_entropy_with_logits(s, y, reduction="none").sum(dim=1),
+    cp.CrossEntropy: _cross_entropy,
+    cp.KLDivergence: lambda loss, s, y: F.kl_div(F.log_softmax(s, dim=1), y, reduction="none").sum(dim=1),
+    cp.Hinge: _hinge,
+}
+
+
+def _penalty(penalty: Any, w: Any, total: float) -> Any:
+    l1, l2 = torch.linalg.vector_norm(w, 1), torch.linalg.vector_norm(w, 2) ** 2 / 2
+    ratio = {cp.L1: 1.0, cp.L2: 0.0}.get(type(penalty), getattr(penalty, "l1_ratio", None))
+    return penalty.strength * (ratio * l1 + (1 - ratio) * l2) / (total if penalty.per_row else 1.0)
+
+
+def forward(net: cp.Network, contexts: Any, p: dict[str, Any], xs: list[Any]) -> Any:
+    """Return the scores as PyTorch computes them, box by box."""
+    outputs: list[Any] = [None] * len(net.graph.nodes)
+    for place, x in zip(net.graph.inputs, xs, strict=True):
+        outputs[place] = x
+    for index, node in enumerate(net.graph.nodes):
+        if node.layer is not None:
+            own = {name.rpartition(".")[2]: view for name, view in p.items() if name.rpartition(".")[0] == node.owner}
+            inputs = [outputs[i] for i in node.inputs]
+            outputs[index] = LAYERS[type(node.layer)](node.layer, contexts[index], own, *inputs)
+    return outputs[-1]
+
+
+def check_network(net: cp.Network, xs: tuple[Any, ...], y: Any, weight: Any = None, training: bool = False) -> None:
+    """Assert that scores, loss and all gradients, also at the inputs, are PyTorch's."""
+    X = xs if len(xs) > 1 else xs[0]
+    batch, buffers = net.batch(X, y, weight), net.buffer_vector.copy()
+    passed, back = net.reference().passes(net.vector, buffers, batch, training=training, seed=net.seed, wants_dx=True)[
+        -2:
+    ]
+    for node, ctx in zip(net.graph.nodes, passed.contexts, strict=True):
+        if ctx is not None:  # the running statistics as they were before this pass moved its copy of them
+            views = {name.rpartition("."): view for name, view in net.buffers.items()}
+            ctx.buffers = {local: view for (owner, _, local), view in views.items() if owner == node.owner}
+    p = {name: torch.tensor(view, requires_grad=True) for name, view in net.parameters.items()}
+    inputs = [torch.tensor(x, requires_grad=True) for x in batch.inputs]
+    scores = forward(net, passed.contexts, p, inputs)
+    values = LOSSES[type(net.loss_function)](net.loss_function, scores, torch.tensor(batch.target))
+    w = torch.ones_like(values) if weight is None else torch.tensor(batch.weight)
+    loss = (w * values).sum() / w.sum()
+    for name, slot in net.layout.items():
+        chosen = slot.parameter.penalty or (net.program.penalty if slot.parameter.decays else None)
+        if chosen is not None:
+            loss = loss + _penalty(chosen, p[name], float(w.sum()))
+    loss.backward()
+
+    assert_close(passed.outputs[-1], scores.detach().numpy(), K)
+    assert_close([net.loss(X, y, weight, training=training)], [loss.item()], K)
+    value, gradient = net.gradient(X, y, weight, training=training)
+    assert_close([value], [loss.item()], K)
+    flat = numpy.concatenate([p[name].grad.numpy().ravel() for name in p]) if p else numpy.zeros(0)
+    scale = max(abs(flat).max(initial=0.0), 1e-3)  # of the whole gradient: a gradient that is 0 is 0 up to rounding
+    assert_close(numpy.concatenate([g.ravel() for g in gradient.values()]) if p else numpy.zeros(0), flat, K, scale)
+    for place, x in zip(net.graph.inputs, inputs, strict=True):
+        assert x.grad is not None
+        assert_close(back.deltas[place], x.grad.numpy(), K, scale=max(abs(x.grad.numpy()).max(), 1e-3))
+
+
+assert F.selu(torch.tensor(1.0, dtype=torch.float64)).item() == SELU_SCALE  # the constants of the case table
+assert SELU_ALPHA == 1.6732632423543772
