@@ -34,7 +34,12 @@ def make_batch(program: Program, X: Any, y: Any, sample_weight: Any = None) -> B
         raise ShapeError(
             f"node '{output.name}': a loss takes one vector a row, got shape {output.shape}; end with Flatten()."
         )
-    target = program.loss.target(y, n_rows, output.shape[0], program.dtype)
+    try:
+        y = numpy.asarray(y)
+    except ValueError as error:
+        raise DataError(f"y must be an array: {error}; give every row the same number of targets.") from error
+    with numpy.errstate(over="ignore"):  # the loss refuses what does not fit into float32
+        target = program.loss.target(y, n_rows, output.shape[0], program.dtype)
     return Batch(inputs, target, _check_weights(sample_weight, n_rows, program.dtype))
 
 
@@ -81,13 +86,12 @@ def _check_rows(graph: Graph, x: Any, place: int, name: str, dtype: Any) -> Arra
     if sparse(x):
         if not all(isinstance(node.layer, Dense) for node in graph.nodes if place in node.inputs):
             raise DataError(f"{name} is sparse, which only Dense layers can read; pass {name}.toarray().")
-        x = x.tocsr().astype(dtype, copy=False)
+        x = x.tocsr()
+        _numbers(name, x.data[:0], dtype, "encode or drop other columns")
+        with numpy.errstate(over="ignore"):
+            x = x.astype(dtype, copy=False)
     else:
-        try:
-            with numpy.errstate(over="ignore"):  # what does not fit into float32 is told below
-                x = numpy.asarray(x, dtype=dtype)
-        except (TypeError, ValueError) as error:
-            raise DataError(f"{name} must be an array of numbers: {error}; encode or drop other columns.") from error
+        x = _numbers(name, x, dtype, "encode or drop other columns")
     if x.ndim == 0 or x.shape[1:] != shape:
         hint = f"; pass {name}.reshape(1, -1) for a single row" if x.shape == shape else ""
         raise DataError(f"{name} must have shape (n, {', '.join(map(str, shape))}), got {x.shape}{hint}.")
@@ -106,10 +110,7 @@ def _check_rows(graph: Graph, x: Any, place: int, name: str, dtype: Any) -> Arra
 def _check_weights(sample_weight: Any, n_rows: int, dtype: Any) -> Array | None:
     if sample_weight is None:
         return None
-    try:
-        weight = numpy.asarray(sample_weight, dtype=dtype)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"sample_weight must hold numbers: {error}; pass one number a row.") from error
+    weight = _numbers("sample_weight", sample_weight, dtype, "pass one number a row")
     if weight.shape != (n_rows,):
         raise DataError(f"sample_weight must have shape ({n_rows},), one number a row, got {weight.shape}.")
     bad = ~(numpy.isfinite(weight) & (weight >= 0))
@@ -118,4 +119,20 @@ def _check_weights(sample_weight: Any, n_rows: int, dtype: Any) -> Array | None:
         raise DataError(f"sample_weight must hold finite numbers >= 0, got {weight[row]} in row {row}.")
     if not weight.any():
         raise DataError("sample_weight must have at least one number > 0, got zeros only; pass None for equal weights.")
+    with numpy.errstate(over="ignore"):
+        total = weight.sum()
+    if not numpy.isfinite(total):
+        raise DataError(f"sample_weight must have a finite sum, got {total}; divide the weights by the largest of them.")
     return weight
+
+
+def _numbers(name: str, values: Any, dtype: Any, remedy: str) -> Array:
+    """Return `values` as an array of real numbers of the dtype, or raise `DataError`."""
+    try:
+        array = numpy.asarray(values)
+        if array.dtype.kind not in "biufO":
+            raise TypeError(f"its dtype is {array.dtype}")
+        with numpy.errstate(over="ignore"):  # what does not fit into float32 is refused as infinite
+            return array.astype(dtype, copy=False)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DataError(f"{name} must be an array of real numbers: {error}; {remedy}.") from error

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy
 
 from clearprop.batches import check_inputs, make_batch
-from clearprop.config import from_config, to_config
 from clearprop.engines import Batch, Executor, Program, choose
 from clearprop.engines.array import ArrayEngine, ArrayExecutor
 from clearprop.errors import ArgumentError, ModelFileError
@@ -21,12 +21,11 @@ from clearprop.optimizers import SGD, Optimizer
 from clearprop.penalties import Constraint, Penalty
 from clearprop.summary import Summary, summarize
 from clearprop.trace import Trace, trace_pass
-from clearprop.validation import check_instance, check_integer, show
+from clearprop.validation import check_integer, show
 
 __all__ = ["Network", "load"]
 
 Array = Any
-DTYPES = (numpy.dtype(numpy.float32), numpy.dtype(numpy.float64))
 
 
 class Network:
@@ -34,8 +33,8 @@ class Network:
 
     Parameters
     ----------
-    layers : sequence of Layer, or Node, or Graph
-        Layers that follow one another, or the output node of a graph, or a finished graph.
+    layers : sequence of Layer, or Node
+        Layers that follow one another, or the output node of a graph.
     inputs : int or tuple of int, or sequence of Node
         For a chain, the shape of one row; for a graph, optionally the order of its inputs.
     loss : Loss, default=SquaredError()
@@ -70,7 +69,7 @@ class Network:
 
     def __init__(
         self,
-        layers: Sequence[Layer] | Node | Graph,
+        layers: Sequence[Layer] | Node,
         inputs: int | Sequence[Any] | None = None,
         loss: Loss | None = None,
         *,
@@ -81,23 +80,26 @@ class Network:
         engine: str = "auto",
     ) -> None:
         graph = _graph(layers, inputs)
-        loss = SquaredError() if loss is None else loss
-        check_instance("Network", "loss", loss, Loss, "CrossEntropy()")
-        if penalty is not None:
-            check_instance("Network", "penalty", penalty, Penalty, "L2(1e-4)")
-        if constraint is not None:
-            check_instance("Network", "constraint", constraint, Constraint, "MaxNorm(2.0)")
+        self._prepare(
+            Program(graph, SquaredError() if loss is None else loss, penalty, constraint, dtype), seed, engine
+        )
+
+    def _prepare(self, program: Program, seed: int, engine: str) -> None:
+        self.program = program
         self.seed = check_integer("Network", "seed", seed)
-        self.program = Program(graph, loss, penalty, constraint, _dtype(dtype))
-        output = graph.output
-        if len(output.shape) == 1:
-            loss.check_outputs(output.shape[0])
         self.engine = engine
-        choose(engine, self.program)
-        self.layout, self.buffer_layout = graph.parameter_layout(), graph.buffer_layout()
-        self.vector = self.layout.initial(seed, self.dtype)
-        self.buffer_vector = self.buffer_layout.initial(seed, self.dtype)
+        choose(engine, program)
+        self.layout, self.buffer_layout = program.graph.parameter_layout(), program.graph.buffer_layout()
+        self.vector = self.layout.initial(self.seed, self.dtype)
+        self.buffer_vector = self.buffer_layout.initial(self.seed, self.dtype)
         self._executors: dict[str, Any] = {}
+
+    @classmethod
+    def from_program(cls, program: Program, *, seed: int = 0, engine: str = "auto") -> Network:
+        """Return a fresh network of a program: graph, loss, penalty, constraint and dtype."""
+        network = cls.__new__(cls)
+        network._prepare(program, seed, engine)
+        return network
 
     @property
     def graph(self) -> Graph:
@@ -202,6 +204,28 @@ class Network:
         )
         return data + penalty, self.layout.views(gradient)
 
+    def fit(self, X: Any, y: Any, **arguments: Any) -> list[Any]:
+        """Train to the end and return the reports of all epochs.
+
+        Parameters
+        ----------
+        X, y : array-like
+            Rows and targets.
+        **arguments
+            The other arguments of `clearprop.train`, which this drains.
+
+        Examples
+        --------
+        >>> import clearprop as cp
+        >>> net = cp.Network([cp.Dense(1)], inputs=1, dtype="float64")
+        >>> reports = net.fit([[0.0], [1.0]], [1.0, 3.0], optimizer=cp.LBFGS(), epochs=20)
+        >>> net.predict([[2.0]]).round(6).tolist()
+        [[5.0]]
+        """
+        import clearprop  # training stands left of networks; the package's public face knows both
+
+        return list(clearprop.train(self, X, y, **arguments))
+
     def trace(
         self,
         X: Any,
@@ -258,16 +282,7 @@ class Network:
 
     def astype(self, dtype: Any) -> Network:
         """Return a copy whose parameters and computation have another dtype."""
-        program = self.program
-        copy = Network(
-            program.graph,
-            loss=program.loss,
-            penalty=program.penalty,
-            constraint=program.constraint,
-            seed=self.seed,
-            dtype=dtype,
-            engine=self.engine,
-        )
+        copy = Network.from_program(replace(self.program, dtype=dtype), seed=self.seed, engine=self.engine)
         copy.vector[...] = self.vector
         copy.buffer_vector[...] = self.buffer_vector
         return copy
@@ -289,28 +304,16 @@ class Network:
         >>> cp.Network.from_config(net.to_config()).to_config() == net.to_config()
         True
         """
-        program = self.program
-        return {
-            "graph": program.graph.to_config(),
-            "loss": to_config(program.loss, "loss"),
-            "penalty": to_config(program.penalty, "penalty"),
-            "constraint": to_config(program.constraint, "constraint"),
-            "seed": self.seed,
-            "dtype": self.dtype.name,
-        }
+        return {**self.program.to_config(), "seed": self.seed}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], engine: str = "auto") -> Network:
         """Return a fresh network from what `to_config` returned."""
+        program = Program.from_config(config)
         try:
-            parts: dict[str, Any] = {"loss": from_config(config["loss"], Loss)}
-            kinds: tuple[tuple[str, Any], ...] = (("penalty", Penalty), ("constraint", Constraint))
-            for key, kind in kinds:
-                parts[key] = None if config[key] is None else from_config(config[key], kind)
-            graph = Graph.from_config(config["graph"])
-            return cls(graph, seed=config["seed"], dtype=config["dtype"], engine=engine, **parts)
-        except (KeyError, TypeError) as error:
-            raise ModelFileError(f"the description of the network is damaged: {error!r}") from error
+            return cls.from_program(program, seed=config["seed"], engine=engine)
+        except KeyError as error:
+            raise ModelFileError(f"the description of the network is damaged: no {error}") from error
 
     def save(self, path: str | os.PathLike[str], *, extra: Mapping[str, Any] | None = None) -> None:
         """Write the network to a file, at once or not at all.
@@ -357,8 +360,6 @@ def load(path: str | os.PathLike[str], *, engine: str = "auto") -> Network:
 
 
 def _graph(layers: Any, inputs: Any) -> Graph:
-    if isinstance(layers, Graph):
-        return layers
     if isinstance(layers, Node):
         return Graph.from_output(layers, inputs)
     if isinstance(layers, Layer) or not isinstance(layers, Sequence) or isinstance(layers, str):
@@ -369,13 +370,3 @@ def _graph(layers: Any, inputs: Any) -> Graph:
     if inputs is None:
         raise ArgumentError("Network: a list of layers needs inputs=, the number of features or the shape of a row.")
     return Graph.chain(layers, inputs)
-
-
-def _dtype(dtype: Any) -> Any:
-    try:
-        known = numpy.dtype(dtype)
-    except TypeError:
-        known = None
-    if known not in DTYPES:
-        raise ArgumentError(f"Network: dtype must be float32 or float64, got {show(dtype)}.")
-    return known

@@ -6,23 +6,30 @@ then runs scores, gradients and whole epochs on flat vectors.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy
+
+from clearprop.config import from_config, to_config
+from clearprop.errors import ArgumentError, ModelFileError
 from clearprop.graph import Graph
 from clearprop.losses import Loss
 from clearprop.optimizers import Optimizer
 from clearprop.penalties import Constraint, Penalty
 from clearprop.state import TrainState
+from clearprop.validation import check_instance, show
 
 __all__ = ["Array", "Batch", "Engine", "EpochLoss", "Executor", "Program"]
 
 Array = Any
+DTYPES = (numpy.dtype(numpy.float32), numpy.dtype(numpy.float64))
 
 
 @dataclass(frozen=True)
 class Program:
-    """What an engine is asked to run.
+    """What an engine is asked to run: a network without its numbers.
 
     Attributes
     ----------
@@ -36,13 +43,55 @@ class Program:
         Holds after each update for every parameter that decays and has no constraint of its own.
     dtype : numpy.dtype
         float32 or float64.
+
+    Raises
+    ------
+    ArgumentError
+        For anything of another kind, and for a loss that makes no sense for the number of outputs.
     """
 
     graph: Graph
     loss: Loss
-    penalty: Penalty | None
-    constraint: Constraint | None
-    dtype: Any
+    penalty: Penalty | None = None
+    constraint: Constraint | None = None
+    dtype: Any = numpy.float32
+
+    def __post_init__(self) -> None:
+        check_instance("Network", "loss", self.loss, Loss, "CrossEntropy()")
+        if self.penalty is not None:
+            check_instance("Network", "penalty", self.penalty, Penalty, "L2(1e-4)")
+        if self.constraint is not None:
+            check_instance("Network", "constraint", self.constraint, Constraint, "MaxNorm(2.0)")
+        try:
+            dtype = numpy.dtype(self.dtype)
+        except TypeError:
+            dtype = None
+        if dtype not in DTYPES:
+            raise ArgumentError(f"Network: dtype must be float32 or float64, got {show(self.dtype)}.")
+        object.__setattr__(self, "dtype", dtype)
+        if len(self.graph.output.shape) == 1:
+            self.loss.check_outputs(self.graph.output.shape[0])
+
+    def to_config(self) -> dict[str, Any]:
+        """Return the program as something the json module can write."""
+        return {
+            "graph": self.graph.to_config(),
+            "loss": to_config(self.loss, "loss"),
+            "penalty": to_config(self.penalty, "penalty"),
+            "constraint": to_config(self.constraint, "constraint"),
+            "dtype": self.dtype.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Program:
+        """Return what `to_config` described, or raise `ModelFileError`."""
+        try:
+            kinds: tuple[tuple[str, Any], ...] = (("penalty", Penalty), ("constraint", Constraint))
+            parts = {key: None if config[key] is None else from_config(config[key], kind) for key, kind in kinds}
+            graph, loss = Graph.from_config(config["graph"]), from_config(config["loss"], Loss)
+            return cls(graph, loss, dtype=config["dtype"], **parts)
+        except (KeyError, TypeError, ArgumentError) as error:
+            raise ModelFileError(f"the description of the network is damaged: {error}") from error
 
 
 @dataclass(frozen=True)

@@ -125,10 +125,11 @@ class BaseMLP(
         loss, n_outputs = self._make_loss(y)
         dtype = (X.dtype if self.dtype is None else self.dtype) if first else self.network_.dtype
         graph, penalty = build_graph(self, X.shape[1], n_outputs)
+        program = Program(graph, loss, penalty, dtype=dtype)
         known = None if first else self.network_
-        if known is not None and known.program == Program(graph, loss, penalty, None, known.dtype):
+        if known is not None and known.program == program:
             return
-        network = Network(graph, loss=loss, penalty=penalty, dtype=dtype, engine=self.engine)
+        network = Network.from_program(program, engine=self.engine)
         if known is None:
             initialize(network, random_state)
             self.t_ = 0
