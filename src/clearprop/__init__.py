@@ -35,7 +35,8 @@ _HOMES = {
     "training": ["Callback", "EarlyStopping", "EpochReport", "TrainState", "train"],
     "estimators": ["MLPClassifier", "MLPRegressor"],
     "errors": [
-        "ArgumentError", "ClearpropError", "DataError", "GradientCheckError", "ModelFileError", "NoGradientError",
+        "ArgumentError", "ClearpropError", "DataError", "GradientCheckError", "MissingExtraError",
+        "ModelFileError", "NoGradientError",
         "NonFiniteError", "ShapeError",
     ],
 }  # fmt: skip

@@ -14,6 +14,7 @@ __all__ = ["Configurable", "from_config", "to_config"]
 Config = Any  # what the json module reads and writes
 
 
+@dataclasses.dataclass(frozen=True, repr=False)
 class Configurable:
     """Base of everything that is described by its fields: boxes, losses, penalties, optimizers, schedules.
 
@@ -31,11 +32,11 @@ class Configurable:
                 f"class {cls.__name__}: clearprop has a {cls.__name__} of its own; choose another class name."
             )
         cls._kinds[cls.__name__] = cls
-        cls.__repr__ = Configurable.__repr__  # type: ignore[method-assign]  # dataclass keeps a repr that is there
+        type.__setattr__(cls, "__repr__", Configurable.__repr__)  # a dataclass keeps a repr that is there
 
     def __repr__(self) -> str:
         """Return the call that makes this object, without the fields that have their default."""
-        fields = [field for field in dataclasses.fields(self) if field.init]  # type: ignore[arg-type]
+        fields = [field for field in dataclasses.fields(self) if field.init]
         fields.sort(key=lambda field: field.kw_only is True)
         parts = []
         for field in fields:
@@ -60,7 +61,7 @@ def to_config(value: Any, where: str = "value") -> Config:
     >>> to_config(Dense(3))["units"]
     3
     """
-    if isinstance(value, Configurable) and dataclasses.is_dataclass(value):
+    if isinstance(value, Configurable):
         fields = {
             field.name: to_config(getattr(value, field.name), f"{where}.{field.name}")
             for field in dataclasses.fields(value)

@@ -11,6 +11,7 @@ __all__ = [
     "ClearpropError",
     "DataError",
     "GradientCheckError",
+    "MissingExtraError",
     "ModelFileError",
     "NoGradientError",
     "NonFiniteError",
@@ -40,6 +41,10 @@ class NoGradientError(ClearpropError, ValueError):
 
 class GradientCheckError(ClearpropError, AssertionError):
     """An analytic gradient disagrees with the numeric one."""
+
+
+class MissingExtraError(ClearpropError, ImportError):
+    """A package that only some users need is not installed."""
 
 
 class ModelFileError(ClearpropError, ValueError):

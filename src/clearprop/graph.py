@@ -75,12 +75,19 @@ class Node:
 class Input(Node):
     """Where rows enter the network.
 
+    An input of shape (n_in,) takes arrays (n, n_in), converted to the network's dtype.
+
     Parameters
     ----------
-    shape : int or tuple of int
+    shape : int or tuple of int, >= 1
         Shape of one row: a number of features, or for example (1, 28, 28) for images.
     name : str or None
         Name of the node; by default ``input_1``, ``input_2`` and so on.
+
+    Raises
+    ------
+    ArgumentError
+        For an empty shape, or sizes that are no integers >= 1.
 
     Examples
     --------
@@ -153,6 +160,19 @@ class Graph:
         All nodes.
     inputs : tuple of int
         Positions of the inputs, in the order in which a batch gives them.
+
+    Examples
+    --------
+    A layer object that is called twice shares its parameters:
+
+    >>> import clearprop as cp
+    >>> x, dense = cp.Input(3), cp.Dense(3)
+    >>> graph = cp.Graph.from_output(dense(cp.ReLU()(dense(x))))
+    >>> [(node.name, node.owner, node.inputs) for node in graph.nodes]
+    [('input_1', 'input_1', ()), ('dense_1', 'dense_1', (0,)), ('relu_1', 'relu_1', (1,)),
+     ('dense_2', 'dense_1', (2,))]
+    >>> list(graph.parameter_layout())
+    ['dense_1.W', 'dense_1.b']
     """
 
     nodes: tuple[GraphNode, ...]

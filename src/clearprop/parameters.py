@@ -26,14 +26,21 @@ class Parameter:
         Its shape.
     initializer : Initializer
         How it starts.
-    fan_in, fan_out : int
+    fan_in, fan_out : int, default=1
         Number of inputs of a unit, and of units that an input feeds.
-    decays : bool
+    decays : bool, default=False
         Whether penalties and weight decay of the whole network apply; True for weights, False for biases.
     penalty : Penalty or None
         A penalty of its own, in place of the network's.
     constraint : Constraint or None
         A constraint of its own, in place of the network's.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> declared = cp.Dense(2).parameters((3,))
+    >>> {name: (p.shape, p.initializer, p.decays) for name, p in declared.items()}
+    {'W': ((3, 2), Glorot(), True), 'b': ((2,), Constant(), False)}
     """
 
     shape: tuple[int, ...]

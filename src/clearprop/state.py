@@ -26,6 +26,21 @@ class TrainState:
         How often a plateau has reduced the learning rate, and for how many epochs it has waited.
     best : float
         The best loss a plateau schedule has seen.
+
+    Examples
+    --------
+    Two epochs and then two more are the same as four:
+
+    >>> import clearprop as cp
+    >>> X, y = [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]
+    >>> whole, parts = cp.Network([cp.Dense(1)], inputs=1), cp.Network([cp.Dense(1)], inputs=1)
+    >>> reports = whole.fit(X, y, epochs=4, batch_size=1)
+    >>> state = parts.fit(X, y, epochs=2, batch_size=1)[-1].state
+    >>> state.epoch, state.step, sorted(state.slots)
+    (2, 6, ['mean', 'square_mean'])
+    >>> reports = parts.fit(X, y, epochs=2, batch_size=1, state=state)
+    >>> bool((whole.vector == parts.vector).all())
+    True
     """
 
     parameters: Any

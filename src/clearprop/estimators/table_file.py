@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import difflib
 import io
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy
 
-from clearprop.errors import ClearpropError, DataError
+from clearprop.errors import DataError, MissingExtraError
 from clearprop.validation import show
 
-__all__ = ["MISSING", "MissingExtraError", "Table", "closest", "read_table"]
+__all__ = ["MISSING", "Table", "closest", "read_table"]
 
 Array = Any
 
 MISSING = ("", "NA", "NaN", "nan", "null", "NULL")
-TRUTH = {"true": 1.0, "false": 0.0}
-
-
-class MissingExtraError(ClearpropError, ImportError):
-    """A package that only some users need is not installed."""
+TRUTH: Mapping[str, float | None] = {"true": 1.0, "false": 0.0}
 
 
 def closest(name: str, names: Iterable[str]) -> str:
@@ -41,8 +39,8 @@ def closest(name: str, names: Iterable[str]) -> str:
     near = difflib.get_close_matches(name.casefold(), folded, n=1)
     if near:
         return f"; did you mean '{folded[near[0]]}'?"
-    listed = ", ".join(repr(other) for other in known[:8]) + (", ..." if len(known) > 8 else "")
-    return f"; there are {listed}."
+    listed = ", ".join(f"'{other}'" for other in known[:8])
+    return f"; there are {listed}{f' and {len(known) - 8} more' if len(known) > 8 else ''}."
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ class Table:
         What the file itself says a column is: ``"number"``, ``"boolean"`` or ``"category"``. A CSV file says nothing.
     lines : sequence of int or None
         The line of every row in a text file.
-    missing : collection of str
+    missing : frozenset of str
         Texts that stand for a missing value.
     notes : tuple of str
         What reading has left out.
@@ -69,7 +67,7 @@ class Table:
     columns: Mapping[str, Sequence[Any] | Array]
     kinds: Mapping[str, str]
     lines: Sequence[int] | None = None
-    missing: Collection[str] = MISSING
+    missing: frozenset[str] = frozenset(MISSING)
     notes: tuple[str, ...] = ()
 
     @property
@@ -96,7 +94,12 @@ class Table:
             for name, values in self.columns.items()
         }
         lines = None if self.lines is None else [self.lines[row] for row in rows]
-        return Table(self.source, columns, self.kinds, lines, self.missing)
+        return replace(self, columns=columns, lines=lines)
+
+    def with_categories(self, names: Iterable[str]) -> Table:
+        """Return the table with these columns read as categories, whatever they look like."""
+        self.require(names := list(names))
+        return replace(self, kinds={**self.kinds, **dict.fromkeys(names, "category")})
 
     def is_missing(self, value: Any) -> bool:
         """Return whether a text stands for a missing value."""
@@ -118,7 +121,7 @@ class Table:
         if name in self.kinds:
             return self.kinds[name]
         values = self.columns[name]
-        present = {value for value in values if not self.is_missing(value)}
+        present = set(values).difference(self.missing, [None])
         if present and all(value.casefold() in TRUTH for value in present):
             return "boolean"
         others = {value for value in present if _number(value) is None}
@@ -134,8 +137,10 @@ class Table:
         values = self.columns[name]
         if isinstance(values, numpy.ndarray):
             result = values.astype(numpy.float64)
+        elif (plain := self._all_numbers(values)) is not None:
+            result = plain
         else:
-            known: dict[Any, float | None] = TRUTH if boolean else {}  # type: ignore[assignment]
+            known = TRUTH if boolean else {}
             result = numpy.empty(len(values))
             for row, value in enumerate(values):
                 number = math.nan if self.is_missing(value) else known.get(value.casefold(), _number(value))
@@ -147,9 +152,16 @@ class Table:
             raise DataError(f"{self.place(int(infinite[0]), name)} is infinite; numbers must be finite, or be missing.")
         return result
 
+    def _all_numbers(self, values: Sequence[Any]) -> Array | None:
+        """Return texts as numbers, quickly, where every one is a number and none stands for a missing value."""
+        if not any(value is None or "_" in value for value in values) and self.missing.isdisjoint(values):
+            with contextlib.suppress(ValueError):
+                return numpy.fromiter(map(float, values), numpy.float64, len(values))
+        return None
+
     def _not_a_number(self, row: int, name: str) -> str:
         value = self.columns[name][row]
-        return f"{self.place(row, name)} is {show(value)}, not a number. Use --na {value} for missing."
+        return f"{self.place(row, name)} is {show(value)}, not a number. Use --na {shlex.quote(value)} for missing."
 
     def categories(self, name: str) -> Array:
         """Return a column as an object array of texts, None for missing values."""
@@ -178,7 +190,7 @@ def _plain(values: Sequence[Any] | Array) -> list[Any]:
     if not isinstance(values, numpy.ndarray):
         return list(values)
     if values.dtype.kind != "f":
-        return values.tolist()  # type: ignore[no-any-return]
+        return list(values.tolist())
     return [None if math.isnan(v) else int(v) if v.is_integer() else v for v in values.tolist()]
 
 
@@ -220,7 +232,7 @@ def read_table(path: str | Path, missing: Iterable[str] = ()) -> Table:
     return read(data, path.name, frozenset(MISSING) | set(missing))
 
 
-def _read_csv(data: bytes, source: str, missing: Collection[str]) -> Table:
+def _read_csv(data: bytes, source: str, missing: frozenset[str]) -> Table:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -273,7 +285,7 @@ def _check_header(header: Sequence[str], source: str) -> None:
             raise DataError(f"{source} has the column '{name}' more than once ({places}); rename all but one.")
 
 
-def _read_parquet(data: bytes, source: str, missing: Collection[str]) -> Table:
+def _read_parquet(data: bytes, source: str, missing: frozenset[str]) -> Table:
     try:
         import pyarrow
         import pyarrow.parquet
@@ -299,7 +311,8 @@ def _from_arrow(pyarrow: Any, column: Any) -> tuple[Sequence[Any] | Array, str]:
     """Return the values and the kind of a column."""
     types = pyarrow.types
     if types.is_boolean(column.type):
-        return column.cast(pyarrow.int8()).to_numpy(), "boolean"
+        values = column.cast(pyarrow.int8()) if column.null_count else column  # with nulls: floats with NaN
+        return values.to_numpy(), "boolean"
     if types.is_decimal(column.type) or types.is_null(column.type) or types.is_float16(column.type):
         column = column.cast(pyarrow.float64())
     if types.is_integer(column.type) or types.is_floating(column.type):

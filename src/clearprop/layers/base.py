@@ -37,9 +37,19 @@ class Context:
     buffers : mapping of str to array
         What the box remembers but does not learn; written in place by `forward` in training.
     noise : callable
-        ``noise("uniform" | "normal", shape)`` returns a float64 NumPy array.
+        ``noise("uniform" | "normal", shape)`` returns a float64 NumPy array. The default raises `ArgumentError`.
     wants_dx : bool
         False where nobody will read the gradient at the inputs, so that `backward` may return None for it.
+
+    Examples
+    --------
+    A network makes the contexts of its boxes; to call a box by hand, make one yourself.
+
+    >>> import numpy
+    >>> import clearprop as cp
+    >>> h, kept = cp.ReLU().forward(cp.Context(numpy), {}, numpy.array([[-2.0, 3.0]]))
+    >>> h.tolist()
+    [[0.0, 3.0]]
     """
 
     xp: Any
@@ -56,15 +66,39 @@ class _Node(Protocol):
 
 @dataclass(frozen=True)
 class Layer(Configurable):
-    """Base of all boxes.
+    """Base of all boxes: h = f(x_1, ..., x_k, parameters), one row for each row of the inputs.
 
     A subclass is a frozen dataclass that defines `forward` and `backward`, and `output_shape` and `parameters` where
-    the defaults (shape unchanged, nothing to learn) do not fit. Shapes leave out the axis of rows.
+    the defaults (shape unchanged, nothing to learn) do not fit. Shapes leave out the axis of rows: an input of shape
+    (n_in,) is an array (n, n_in). All arrays have the network's dtype, float32 or float64; a box never writes to its
+    inputs.
 
     Parameters
     ----------
     name : str or None
         Name of the node in the network; by default the class in snake case and a number, as in ``dense_1``.
+
+    Raises
+    ------
+    ArgumentError
+        For a name that is not made of ASCII letters, digits and _, or begins with a digit; when a layer is called on
+        anything but nodes.
+    ShapeError
+        When a layer is called on nodes whose number or shapes do not fit.
+
+    Examples
+    --------
+    What a network asks of a box, by hand:
+
+    >>> import numpy
+    >>> import clearprop as cp
+    >>> box, ctx = cp.Multiply(), cp.Context(numpy)
+    >>> box.output_shape((1,), (1,)), box.parameters((1,), (1,))
+    ((1,), {})
+    >>> h, kept = box.forward(ctx, {}, numpy.array([[2.0]]), numpy.array([[3.0]]))
+    >>> (dx_1, dx_2), gradients = box.backward(ctx, {}, kept, numpy.array([[10.0]]))
+    >>> h.tolist(), dx_1.tolist(), dx_2.tolist(), gradients
+    ([[6.0]], [[30.0]], [[20.0]], {})
     """
 
     name: str | None = field(default=None, kw_only=True)
@@ -121,7 +155,25 @@ class Layer(Configurable):
 
 @dataclass(frozen=True)
 class Activation(Layer):
-    """Base of the elementwise activations h = f(a): a subclass gives `forward` and `derivative`."""
+    """Base of the elementwise activations h = f(a): a subclass gives `forward` and `derivative`.
+
+    Backward, where a, h, f'(a), dh and da all have shape (n, ...) and the network's dtype, float32 or float64::
+
+        da = dh f'(a)
+
+    Where f has a kink, `derivative` returns one of the subgradients; each box says which.
+
+    Examples
+    --------
+    A trace shows h and f'(a) of every activation:
+
+    >>> import clearprop as cp
+    >>> trace = cp.Network([cp.ReLU()], inputs=2).trace([[-2.0, 3.0]], [[0.0, 1.0]])
+    >>> [trace[f"relu_1.{what}"].tolist() for what in ("h", "f'", "dh")]
+    [[[0.0, 3.0]], [[0.0, 1.0]], [[0.0, 2.0]]]
+    >>> trace["input_1.dx"].tolist()  # dh f'
+    [[0.0, 2.0]]
+    """
 
     elementwise: ClassVar[bool] = True
 

@@ -27,16 +27,17 @@ class Dense(Layer):
 
         dx = da W^T        dW = x^T da        db = sum over rows of da
 
-    Lecture notes that write a = W x + b with columns use the transpose of this W.
+    All arrays have the network's dtype, float32 or float64. Lecture notes that write a = W x + b with columns, and
+    PyTorch's Linear.weight, use the transpose of this W; scikit-learn and Keras have this one.
 
     Parameters
     ----------
-    units : int
+    units : int >= 1
         Number of outputs.
     bias : bool, default=True
         Whether there is a b.
     initializer : Initializer, default=Glorot()
-        How W starts.
+        How W starts. PyTorch starts uniform within +-1 / sqrt(n_in) instead.
     bias_initializer : Initializer, default=Constant(0.0)
         How b starts.
     penalty : Penalty or None
@@ -45,6 +46,13 @@ class Dense(Layer):
         Constraint on W, in place of the network's.
     name : str or None
         Name of the node.
+
+    Raises
+    ------
+    ArgumentError
+        For arguments outside these ranges.
+    ShapeError
+        If a row is not a vector; put Flatten() before it.
 
     Notes
     -----
@@ -56,6 +64,10 @@ class Dense(Layer):
     >>> net = cp.Network([cp.Dense(2)], inputs=3)
     >>> {name: view.shape for name, view in net.parameters.items()}
     {'dense_1.W': (3, 2), 'dense_1.b': (2,)}
+    >>> net = cp.Network([cp.Dense(1, initializer=cp.Constant(2.0))], inputs=2)
+    >>> loss, gradient = net.gradient([[1.0, 3.0]], [5.0])  # a = 8, da = 3
+    >>> gradient["dense_1.W"].tolist(), gradient["dense_1.b"].tolist()
+    ([[3.0], [9.0]], [3.0])
 
     References
     ----------

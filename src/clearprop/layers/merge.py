@@ -20,7 +20,28 @@ def _require_equal(layer: Layer, shapes: tuple[Shape, ...]) -> Shape:
 
 @dataclass(frozen=True)
 class Add(Layer):
-    """h = x_1 + ... + x_k, dx_i = dh: the box of residual connections."""
+    """h = x_1 + ... + x_k, dx_i = dh: the box of residual connections.
+
+    The x_i and h have the same shape (n, ...) and the network's dtype; nothing is broadcast, unlike in PyTorch.
+
+    Raises
+    ------
+    ShapeError
+        For fewer than two inputs, or inputs of different shapes.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> x = cp.Input(2)
+    >>> net = cp.Network(cp.Add()(x, cp.ReLU()(x)))
+    >>> trace = net.trace([[-1.0, 3.0]], [[0.0, 0.0]])
+    >>> trace["add_1.a"].tolist(), trace["input_1.dx"].tolist()  # dx = dh + dh f'
+    ([[-1.0, 6.0]], [[-1.0, 12.0]])
+
+    References
+    ----------
+    He et al. (2016), "Deep residual learning for image recognition", section 3.2.
+    """
 
     n_inputs: ClassVar[int | None] = None
 
@@ -44,7 +65,28 @@ class Add(Layer):
 
 @dataclass(frozen=True)
 class Multiply(Layer):
-    """h = x_1 ... x_k elementwise, dx_i = dh times the other inputs: the multiplicative unit of gates and attention."""
+    """h = x_1 ... x_k elementwise, dx_i = dh times the other inputs: the multiplicative unit of gates and attention.
+
+    The x_i and h have the same shape (n, ...) and the network's dtype; nothing is broadcast, unlike in PyTorch.
+
+    Raises
+    ------
+    ShapeError
+        For fewer than two inputs, or inputs of different shapes.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> x = cp.Input(1)
+    >>> net = cp.Network(cp.Multiply()(x, x))
+    >>> trace = net.trace([[3.0]], [8.0])  # h = 9, dh = 1
+    >>> trace["input_1.dx"].tolist()  # 2 x dh
+    [[6.0]]
+
+    References
+    ----------
+    Rumelhart, Hinton and McClelland (1986), "A general framework for parallel distributed processing": sigma-pi units.
+    """
 
     n_inputs: ClassVar[int | None] = None
 
@@ -75,7 +117,32 @@ class Multiply(Layer):
 
 @dataclass(frozen=True)
 class Concatenate(Layer):
-    """The inputs side by side along the first axis of a row; the backward rule cuts dh at the same places."""
+    """The inputs side by side along the first axis of a row; the backward rule cuts dh at the same places.
+
+    Forward and backward, with x_i of shape (n, n_i, ...), h (n, sum of n_i, ...), all in the network's dtype::
+
+        h = [x_1, ..., x_k]        [dx_1, ..., dx_k] = dh
+
+    For images (channels, height, width) this joins channels. Keras joins along the last axis by default, and
+    ``torch.cat`` along the axis of rows.
+
+    Raises
+    ------
+    ShapeError
+        For fewer than two inputs, or inputs whose shapes differ in another axis than the first.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> x = cp.Input(2)
+    >>> net = cp.Network(cp.Concatenate()(x, cp.Abs()(x)))
+    >>> net.scores([[-1.0, 3.0]]).tolist()
+    [[-1.0, 3.0, 1.0, 3.0]]
+
+    References
+    ----------
+    Huang et al. (2017), "Densely connected convolutional networks", section 3.
+    """
 
     n_inputs: ClassVar[int | None] = None
 

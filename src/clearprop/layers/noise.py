@@ -17,12 +17,25 @@ class Dropout(Layer):
     """Entries set to 0 at random in training, the others scaled up to keep the mean (inverted dropout).
 
     Forward in training: h = m x with m = 0 with probability `rate`, else 1 / (1 - rate). Backward: dx = m dh.
-    In prediction h = x.
+    In prediction h = x. x, m and h have shape (n, ...) and the network's dtype; each entry has its own m.
+
+    The paper's p is the probability to keep an entry, 1 - rate, and it scales in prediction instead; PyTorch and Keras
+    do as here.
 
     Parameters
     ----------
     rate : float in [0, 1)
-        Share of the entries that are dropped.
+        Share of the entries that are dropped; ArgumentError outside the range.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> net = cp.Network([cp.Dropout(0.5)], inputs=4)
+    >>> net.scores([[1.0] * 4]).tolist()
+    [[1.0, 1.0, 1.0, 1.0]]
+    >>> h = net.trace([[1.0] * 4], [[0.0] * 4], training=True)["dropout_1.a"]
+    >>> set(h.ravel().tolist()) <= {0.0, 2.0}
+    True
 
     References
     ----------
@@ -55,10 +68,27 @@ class Dropout(Layer):
 class GaussianNoise(Layer):
     """h = x + deviation z with standard normal z in training, h = x in prediction; dx = dh.
 
+    x, z and h have shape (n, ...) and the network's dtype, float32 or float64. Small noise at the inputs acts like a
+    penalty on the slope of the network (Bishop 1995).
+
     Parameters
     ----------
-    deviation : float
-        Standard deviation of the noise.
+    deviation : float >= 0
+        Standard deviation of the noise, in the units of x; ArgumentError outside the range.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> net = cp.Network([cp.GaussianNoise(0.1)], inputs=2)
+    >>> net.scores([[1.0, 2.0]]).tolist()
+    [[1.0, 2.0]]
+    >>> h = net.trace([[1.0, 2.0]], [[0.0, 0.0]], training=True)["gaussian_noise_1.a"]
+    >>> bool((h != [[1.0, 2.0]]).all())
+    True
+
+    References
+    ----------
+    Bishop (1995), "Training with noise is equivalent to Tikhonov regularization".
     """
 
     deviation: float

@@ -40,19 +40,32 @@ class BatchNorm(Layer):
         dx = (dz - mean(dz) - z mean(dz z)) / sqrt(variance + epsilon)
         dgain = sum of dh z        dbias = sum of dh
 
-    The running variance is the biased one, as in the paper's training pass and in ONNX; PyTorch multiplies it by
-    n / (n - 1).
+    x and h have shape (n, n_features) or (n, n_channels, ...), where means and sums run over rows and positions; gain,
+    bias and the running statistics (n_features,) or (n_channels, 1, ...). All have the network's dtype.
+
+    The running variance is the biased one, as in ONNX; the paper's algorithm 2 and PyTorch multiply it by n / (n - 1).
+    In Keras and ONNX momentum is the weight of the old statistics, 1 - momentum here.
 
     Parameters
     ----------
-    momentum : float, default=0.1
-        Weight of a new batch in the running statistics.
-    epsilon : float, default=1e-5
-        Added to the variance.
+    momentum : float in [0, 1], default=0.1
+        Weight of a new batch in the running statistics; ArgumentError outside the range.
+    epsilon : float > 0, default=1e-5
+        Added to the variance; ArgumentError outside the range. Keras has 1e-3.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> net = cp.Network([cp.BatchNorm()], inputs=1)
+    >>> trace = net.trace([[1.0], [3.0]], [0.0, 0.0], training=True)  # mean 2, variance 1
+    >>> print(trace["batch_norm_1.a"].ravel().round(4))
+    [-1.  1.]
+    >>> print(net.scores([[1.0], [3.0]]).ravel().round(4))  # running mean 0, variance 1
+    [1. 3.]
 
     References
     ----------
-    Ioffe and Szegedy (2015), "Batch normalization: accelerating deep network training".
+    Ioffe and Szegedy (2015), "Batch normalization: accelerating deep network training", algorithms 1 and 2.
     """
 
     momentum: float = 0.1
@@ -123,10 +136,21 @@ class LayerNorm(Layer):
         dx = (dz - mean(dz) - z mean(dz z)) / sqrt(variance + epsilon)
         dgain = sum over rows of dh z        dbias = sum over rows of dh
 
+    x and h have shape (n, ...), gain and bias that of a row; all have the network's dtype. Keras normalizes over the
+    last axis alone by default, and its epsilon is 1e-3.
+
     Parameters
     ----------
-    epsilon : float, default=1e-5
-        Added to the variance.
+    epsilon : float > 0, default=1e-5
+        Added to the variance; ArgumentError outside the range.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> net = cp.Network([cp.LayerNorm()], inputs=2)
+    >>> print(net.scores([[1.0, 3.0], [10.0, 30.0]]).round(4))
+    [[-1.  1.]
+     [-1.  1.]]
 
     References
     ----------

@@ -20,7 +20,16 @@ SELU_SCALE = 1.0507009873554804934193349852946
 
 @dataclass(frozen=True)
 class ReLU(Activation):
-    """h = max(a, 0), f'(a) = 1 where a > 0, else 0 (the subgradient at 0 is 0).
+    """h = max(a, 0), f'(a) = 1 where a > 0, else 0 (the subgradient at 0 is 0, as in PyTorch, TensorFlow and JAX).
+
+    a and h have shape (n, ...) and the network's dtype, float32 or float64. NaN stays NaN.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> trace = cp.Network([cp.ReLU()], inputs=3).trace([[-2.0, 0.0, 3.0]], [[0.0] * 3])
+    >>> trace["relu_1.h"].tolist(), trace["relu_1.f'"].tolist()
+    ([[0.0, 0.0, 3.0]], [[0.0, 0.0, 1.0]])
 
     References
     ----------
@@ -41,7 +50,21 @@ class ReLU(Activation):
 
 @dataclass(frozen=True)
 class LeakyReLU(Activation):
-    """h = a where a > 0, else slope a; f'(a) = 1 or slope (at 0: slope, as in PyTorch).
+    """h = a where a > 0, else slope a; f'(a) = 1 or slope (at 0: slope, as in PyTorch and TensorFlow; JAX takes 1).
+
+    a and h have shape (n, ...) and the network's dtype, float32 or float64.
+
+    Parameters
+    ----------
+    slope : float, default=0.01
+        Slope below 0, any finite number (else ArgumentError). 0.01 is PyTorch's default; Keras has 0.3.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> trace = cp.Network([cp.LeakyReLU(0.25)], inputs=3).trace([[-2.0, 0.0, 3.0]], [[0.0] * 3])
+    >>> trace["leaky_relu_1.h"].tolist(), trace["leaky_relu_1.f'"].tolist()
+    ([[-0.5, 0.0, 3.0]], [[0.25, 0.25, 1.0]])
 
     References
     ----------
@@ -68,6 +91,25 @@ class LeakyReLU(Activation):
 @dataclass(frozen=True)
 class RReLU(Activation):
     """A leaky ReLU whose slope is drawn anew in training, uniform in [lower, upper), and is their mean in prediction.
+
+    h = a where a > 0, else slope a, one slope an entry; f'(a) = 1 or the slope drawn in the forward pass (also at 0).
+    a and h have shape (n, ...) and the network's dtype. Bounds and mean are PyTorch's; the paper divides a by a number
+    drawn from [3, 8), and by their mean 5.5 in prediction, which is a slope of 0.18 instead of 0.23.
+
+    Parameters
+    ----------
+    lower, upper : float, default=1/8, 1/3
+        Range of the slope, finite; ArgumentError for upper < lower.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> net = cp.Network([cp.RReLU(0.25, 0.75)], inputs=2)
+    >>> net.scores([[-2.0, 3.0]]).tolist()  # prediction: slope 0.5
+    [[-1.0, 3.0]]
+    >>> slope = net.trace([[-2.0, 3.0]], [[0.0, 0.0]], training=True)["rrelu_1.f'"][0, 0]
+    >>> bool(0.25 <= slope < 0.75)
+    True
 
     References
     ----------
@@ -108,12 +150,26 @@ class PReLU(Layer):
 
         da = dh where a > 0, else dh slope        dslope = sum over rows of dh min(a, 0)
 
-    At a = 0 the slope is taken, as in PyTorch. The slope is not penalised (He et al. 2015, section 2.1).
+    a and h have shape (n, n_units) or (n, n_channels, ...), slope (n_units,) or (n_channels, 1, ...), all in the
+    network's dtype. At a = 0 the slope is taken, as in PyTorch. The slope is not penalised (He et al. 2015,
+    section 2.1). PyTorch learns one slope for the whole layer unless told otherwise; Keras one an entry, from 0.
 
     Parameters
     ----------
     initializer : Initializer, default=Constant(0.25)
-        How the slope starts.
+        How the slope starts; ArgumentError for anything else.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> net = cp.Network([cp.PReLU(cp.Constant(0.5))], inputs=1)
+    >>> loss, gradient = net.gradient([[-2.0]], [0.0])  # h = dh = -1
+    >>> gradient["prelu_1.slope"].tolist()
+    [2.0]
+
+    References
+    ----------
+    He et al. (2015), "Delving deep into rectifiers".
     """
 
     initializer: Initializer = Constant(0.25)
@@ -146,7 +202,22 @@ class PReLU(Layer):
 
 @dataclass(frozen=True)
 class Abs(Activation):
-    """h = |a|, f'(a) = sign(a) (the subgradient at 0 is 0)."""
+    """h = |a|, f'(a) = sign(a) (the subgradient at 0 is 0, as in PyTorch).
+
+    a and h have shape (n, ...) and the network's dtype, float32 or float64.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> trace = cp.Network([cp.Abs()], inputs=3).trace([[-2.0, 0.0, 3.0]], [[0.0] * 3])
+    >>> trace["abs_1.h"].tolist(), trace["abs_1.f'"].tolist()
+    ([[2.0, 0.0, 3.0]], [[-1.0, 0.0, 1.0]])
+
+    References
+    ----------
+    Jarrett et al. (2009), "What is the best multi-stage architecture for object recognition?", absolute value
+    rectification.
+    """
 
     def forward(self, ctx: Context, p: Mapping[str, Array], *xs: Array) -> tuple[Array, Any]:
         """Return h; keeps a."""
@@ -160,6 +231,20 @@ class Abs(Activation):
 @dataclass(frozen=True)
 class ELU(Activation):
     """h = a where a > 0, else alpha (exp(a) - 1); f'(a) = 1 or alpha exp(a) (at 0: alpha).
+
+    a and h have shape (n, ...) and the network's dtype, float32 or float64.
+
+    Parameters
+    ----------
+    alpha : float >= 0, default=1.0
+        Minus the limit of h for a -> -infinity; ArgumentError outside the range.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> trace = cp.Network([cp.ELU()], inputs=2).trace([[-1.0, 2.0]], [[0.0, 0.0]])
+    >>> print(trace["elu_1.h"].round(4), trace["elu_1.f'"].round(4))  # exp(-1) = 0.3679
+    [[-0.6321  2. ]] [[0.3679 1. ]]
 
     References
     ----------
@@ -189,7 +274,16 @@ class ELU(Activation):
 class SELU(Activation):
     """h = scale (a where a > 0, else alpha (exp(a) - 1)), with the two constants that keep mean 0 and variance 1.
 
-    f'(a) = scale where a > 0, else scale alpha exp(a) (also at 0).
+    f'(a) = scale where a > 0, else scale alpha exp(a) (also at 0), with scale = 1.0507 and alpha = 1.6733 rounded.
+    a and h have shape (n, ...) and the network's dtype. The constants hold for weights that start as
+    ``LeCun("normal")``.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> trace = cp.Network([cp.SELU()], inputs=2).trace([[-100.0, 1.0]], [[0.0, 0.0]])
+    >>> print(trace["selu_1.h"].round(4), trace["selu_1.f'"].round(4))  # lowest value: -scale alpha
+    [[-1.7581  1.0507]] [[0.     1.0507]]
 
     References
     ----------

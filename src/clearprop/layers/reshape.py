@@ -16,7 +16,26 @@ __all__ = ["Flatten", "Reshape"]
 
 @dataclass(frozen=True)
 class Flatten(Layer):
-    """One vector a row, last axis fastest; the backward rule restores the shape."""
+    """One vector a row, last axis fastest; the backward rule restores the shape.
+
+    Forward and backward, with x and dx of shape (n, n_1, ..., n_k), h and dh (n, n_1 ... n_k), in the network's
+    dtype::
+
+        h = x reshaped        dx = dh reshaped
+
+    The order is that of NumPy, PyTorch and Keras; MATLAB and Julia store the first axis fastest.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> net = cp.Network([cp.Flatten()], inputs=(2, 2))
+    >>> net.scores([[[1.0, 2.0], [3.0, 4.0]]]).tolist()
+    [[1.0, 2.0, 3.0, 4.0]]
+
+    References
+    ----------
+    ONNX operator Flatten with axis=1.
+    """
 
     def output_shape(self, *shapes: Shape) -> Shape:
         """Return (number of entries,)."""
@@ -38,10 +57,32 @@ class Flatten(Layer):
 class Reshape(Layer):
     """Rows of another shape with the same number of entries, last axis fastest.
 
+    Forward and backward, with rows of h and dh of shape `shape` and x and dx as they come, in the network's dtype::
+
+        h = x reshaped        dx = dh reshaped
+
     Parameters
     ----------
-    shape : tuple of int
-        Shape of a row of the output.
+    shape : tuple of int >= 1
+        Shape of a row of the output. No entry may be -1, unlike in NumPy.
+
+    Raises
+    ------
+    ArgumentError
+        For a shape that is no tuple of such integers.
+    ShapeError
+        If a row has another number of entries.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> net = cp.Network([cp.Reshape((2, 2))], inputs=4)
+    >>> net.scores([[1.0, 2.0, 3.0, 4.0]]).tolist()
+    [[[1.0, 2.0], [3.0, 4.0]]]
+
+    References
+    ----------
+    ONNX operator Reshape, with the axis of rows kept.
     """
 
     shape: tuple[int, ...]

@@ -18,13 +18,25 @@ __all__ = ["Scale"]
 class Scale(Layer):
     """h = s x elementwise; dx = dh s, ds = sum over rows of dh x.
 
-    At the input it lets the network weigh its features (Holzmueller et al. 2024, section 3). `s` has the shape of a
-    row and is not penalised.
+    At the input it lets the network weigh its features. x and h have shape (n, ...), s that of a row; all have the
+    network's dtype. s is not penalised.
 
     Parameters
     ----------
     initializer : Initializer, default=Constant(1.0)
-        How s starts.
+        How s starts; ArgumentError for anything else.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> net = cp.Network([cp.Scale(cp.Constant(2.0))], inputs=2)
+    >>> loss, gradient = net.gradient([[1.0, 3.0]], [[0.0, 5.0]])  # h = (2, 6), dh = (2, 1)
+    >>> gradient["scale_1.s"].tolist()
+    [2.0, 3.0]
+
+    References
+    ----------
+    Holzmueller et al. (2024), "Better by default: strong pre-tuned MLPs and boosted trees on tabular data", section 3.
     """
 
     initializer: Initializer = Constant(1.0)

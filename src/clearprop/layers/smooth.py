@@ -32,7 +32,24 @@ def normal_cdf(ctx: Context, a: Array) -> Array:
 
 @dataclass(frozen=True)
 class Softplus(Activation):
-    """h = log(1 + exp(a)), f'(a) = sigmoid(a) (Dugas et al. 2001)."""
+    """h = log(1 + exp(a)), f'(a) = sigmoid(a).
+
+    a and h have shape (n, ...) and the network's dtype, float32 or float64. Nothing overflows. PyTorch's Softplus is
+    the identity above 20; this one is exact everywhere.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> trace = cp.Network([cp.Softplus()], inputs=2).trace([[0.0, 1000.0]], [[0.0, 0.0]])
+    >>> print(trace["softplus_1.h"][0, 0].round(4), trace["softplus_1.h"][0, 1])  # log 2
+    0.6931 1000.0
+    >>> trace["softplus_1.f'"].tolist()
+    [[0.5, 1.0]]
+
+    References
+    ----------
+    Dugas et al. (2001), "Incorporating second-order functional knowledge for better option pricing".
+    """
 
     def forward(self, ctx: Context, p: Mapping[str, Array], *xs: Array) -> tuple[Array, Any]:
         """Return h; keeps a."""
@@ -47,7 +64,15 @@ class Softplus(Activation):
 class GELU(Activation):
     """h = a Phi(a), f'(a) = Phi(a) + a phi(a), with the normal distribution function Phi and density phi.
 
-    This is the exact form (PyTorch's default), not the tanh approximation.
+    a and h have shape (n, ...) and the network's dtype, float32 or float64. This is the exact form, the default of
+    PyTorch and Keras, not the tanh approximation, the default of JAX.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> trace = cp.Network([cp.GELU()], inputs=2).trace([[-1.0, 1.0]], [[0.0, 0.0]])
+    >>> print(trace["gelu_1.h"].round(4), trace["gelu_1.f'"].round(4))  # Phi(1) = 0.8413, phi(1) = 0.2420
+    [[-0.1587  0.8413]] [[-0.0833  1.0833]]
 
     References
     ----------
@@ -70,6 +95,16 @@ class GELU(Activation):
 class SiLU(Activation):
     """h = a s, f'(a) = s (1 + a (1 - s)), with s = sigmoid(a).
 
+    a and h have shape (n, ...) and the network's dtype, float32 or float64.
+
+    Examples
+    --------
+    >>> import math
+    >>> import clearprop as cp
+    >>> trace = cp.Network([cp.SiLU()], inputs=2).trace([[0.0, math.log(3.0)]], [[0.0, 0.0]])
+    >>> print(trace["silu_1.h"].round(4), trace["silu_1.f'"].round(4))  # 3/4 log 3 = 0.824
+    [[0.    0.824]] [[0.5   0.956]]
+
     References
     ----------
     Elfwing, Uchibe and Doya (2018); Ramachandran, Zoph and Le (2017) call it Swish.
@@ -90,6 +125,15 @@ class SiLU(Activation):
 @dataclass(frozen=True)
 class Mish(Activation):
     """h = a t, f'(a) = t + a (1 - t^2) sigmoid(a), with t = tanh(softplus(a)).
+
+    a and h have shape (n, ...) and the network's dtype, float32 or float64.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> trace = cp.Network([cp.Mish()], inputs=2).trace([[0.0, 1.0]], [[0.0, 0.0]])
+    >>> print(trace["mish_1.h"].round(4), trace["mish_1.f'"].round(4))  # tanh(log 2) = 0.6
+    [[0.     0.8651]] [[0.6   1.049]]
 
     References
     ----------

@@ -23,16 +23,31 @@ class Maxout(Layer):
         a = x W + b        h_u = max over the pieces of unit u
 
     Backward: dh goes to the winning piece (the first of them in a tie, a valid subgradient); with da so filled,
-    dx = da W^T, dW = x^T da and db = sum over rows of da.
+    dx, dW and db are those of `Dense`. h and dh have shape (n, units); all arrays have the network's dtype.
 
     Parameters
     ----------
-    units : int
-        Number of outputs.
-    pieces : int
-        Affine maps a unit.
-    initializer, bias_initializer : Initializer
+    units, pieces : int >= 1
+        Number of outputs, and of affine maps a unit.
+    initializer, bias_initializer : Initializer, default=Glorot(), Constant(0.0)
         How W and b start.
+
+    Raises
+    ------
+    ArgumentError
+        For arguments outside these ranges.
+    ShapeError
+        If a row is not a vector; put Flatten() before it.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> net = cp.Network([cp.Maxout(1, pieces=2)], inputs=1)
+    >>> net.parameters["maxout_1.W"][...] = [[1.0, -1.0]]
+    >>> net.scores([[-2.0], [3.0]]).tolist()  # max(x, -x) = |x|
+    [[2.0], [3.0]]
+    >>> net.gradient([[-2.0]], [1.0])[1]["maxout_1.W"].tolist()  # dh = 1 goes to the second piece
+    [[0.0, -2.0]]
 
     References
     ----------
@@ -98,16 +113,32 @@ class RBF(Layer):
         dx = 2 (s W^T - x sum_u s_u)        dW = 2 (x^T s - W sum over rows of s)
         dsigma_u = 2 / sigma_u sum over rows of s_u q_u
 
-    Centers and widths are not penalised by the network's penalty: pulling a center to 0 has no meaning.
+    h, q and s have shape (n, units); all arrays have the network's dtype. Centers and widths are not penalised by the
+    network's penalty: pulling a center to 0 has no meaning. Texts that write exp(-q / (2 s^2)) have sigma = sqrt(2) s;
+    scikit-learn's kernels have gamma = 1 / sigma^2.
 
     Parameters
     ----------
-    units : int
+    units : int >= 1
         Number of outputs.
     initializer : Initializer, default=Normal(1.0)
         How the centers start.
     width_initializer : Initializer, default=Constant(1.0)
-        How the widths start.
+        How the widths start, in the units of x; they must not be 0.
+
+    Raises
+    ------
+    ArgumentError
+        For arguments outside these ranges.
+    ShapeError
+        If a row is not a vector; put Flatten() before it.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> net = cp.Network([cp.RBF(1, initializer=cp.Constant(2.0))], inputs=1)
+    >>> print(net.scores([[1.0], [2.0], [3.0]]).ravel().round(4))  # exp(-1) = 0.3679
+    [0.3679 1.     0.3679]
 
     References
     ----------

@@ -21,6 +21,23 @@ class Loss(Configurable):
 
     Scores are the output of the network, shape (n, n_outputs). The loss of a row sums over its outputs; the loss of
     a batch is the weighted mean over its rows, sum(w l) / sum(w), which the engine takes: the 1/n stands there alone.
+    PyTorch and Keras average regression and binary losses over the outputs too.
+
+    `values` returns l, shape (n,), and `gradient` ds = dl/dscores, shape (n, n_outputs), in the dtype of the scores,
+    float32 or float64. Targets have the shape of the scores, or (n,) where there is one output, unless a loss says
+    otherwise.
+
+    Raises
+    ------
+    DataError
+        From `target`, for targets of another shape, that are no numbers or not finite, or outside the loss's range.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> net = cp.Network([cp.Identity()], inputs=1, loss=cp.SquaredError())
+    >>> net.loss([[1.0], [2.0]], [0.0, 0.0], sample_weight=[1.0, 3.0])  # (1 * 0.5 + 3 * 2) / 4
+    1.625
     """
 
     classes: ClassVar[bool] = False  # whether the target is a class a row, so that splits can be stratified

@@ -59,10 +59,32 @@ def _distributions(owner: str, y: Any, n_rows: int, n_outputs: int, dtype: Any) 
 
 @dataclass(frozen=True)
 class BinaryCrossEntropy(Loss):
-    """l = - sum_k y_k log p_k + (1 - y_k) log(1 - p_k) with p = sigmoid(s); ds = p - y.
+    """l = - sum_k (y_k log p_k + (1 - y_k) log(1 - p_k)) with p = sigmoid(s); ds = p - y.
 
-    Several outputs are independent labels. `y` lies in [0, 1], shape (n,) for one output, else (n, n_outputs).
+    Several outputs are independent labels. s, p and ds have shape (n, n_outputs), l (n,), in the network's dtype; `y`
+    lies in [0, 1], shape (n,) for one output, else (n, n_outputs).
     Computed from the scores as max(s, 0) - s y + log(1 + exp(-|s|)), which neither overflows nor takes log 0.
+    PyTorch's BCEWithLogitsLoss is l / n_outputs; scikit-learn sums over the outputs, as here.
+
+    Raises
+    ------
+    DataError
+        For a target outside [0, 1].
+
+    Examples
+    --------
+    >>> import math, numpy
+    >>> import clearprop as cp
+    >>> s, y = numpy.array([[math.log(3.0)], [-1000.0]]), numpy.array([[1.0], [1.0]])  # p = 3/4 and 0
+    >>> loss = cp.BinaryCrossEntropy()
+    >>> loss.values(numpy, s, y).round(4).tolist()  # log 4/3
+    [0.2877, 1000.0]
+    >>> loss.gradient(numpy, s, y).round(4).tolist()
+    [[-0.25], [-1.0]]
+
+    References
+    ----------
+    Bishop (2006), "Pattern recognition and machine learning", section 5.2, eq. 5.21 and 5.22.
     """
 
     def target(self, y: Any, n_rows: int, n_outputs: int, dtype: Any) -> Any:
@@ -93,9 +115,10 @@ class BinaryCrossEntropy(Loss):
 
 @dataclass(frozen=True)
 class CrossEntropy(Loss):
-    """l = - sum_k t_k log p_k with p = softmax(s); ds = p - t (deck T's (o - t) o (1 - o) is a misprint).
+    """l = - sum_k t_k log p_k with p = softmax(s); ds = p - t.
 
-    `y` holds class numbers, shape (n,), or one column a class: one-hot or soft targets that sum to 1.
+    s, p, t and ds have shape (n, n_classes), l (n,), in the network's dtype. `y` holds class numbers, shape (n,), or
+    one column a class: one-hot or soft targets that sum to 1.
 
     Parameters
     ----------
@@ -103,12 +126,31 @@ class CrossEntropy(Loss):
         The target is t = (1 - label_smoothing) y + label_smoothing / n_classes, as in PyTorch and Keras. In the
         notation "1 - (K - 1) eps for the class, eps elsewhere", eps is label_smoothing / K.
 
+    Raises
+    ------
+    ArgumentError
+        For a label_smoothing outside its range, and for a network with one output.
+    DataError
+        For class numbers outside 0 to n_classes - 1, or rows that are no distribution.
+
+    Notes
+    -----
+    Some lecture notes print (p - t) p (1 - p) for this gradient. The factor p (1 - p) belongs to the squared error
+    behind a sigmoid; here it cancels.
+
     Examples
     --------
     >>> import clearprop as cp
     >>> net = cp.Network([cp.Dense(2, initializer=cp.Constant(0.0))], inputs=1, loss=cp.CrossEntropy())
     >>> round(net.loss([[1.0], [2.0]], [0, 1]), 4)  # log 2
     0.6931
+    >>> net.gradient([[1.0]], [0])[1]["dense_1.b"].tolist()  # p - t
+    [-0.5, 0.5]
+
+    References
+    ----------
+    Bridle (1990), "Probabilistic interpretation of feedforward classification network outputs"; Szegedy et al. (2016),
+    "Rethinking the Inception architecture for computer vision", section 7, for the smoothing.
     """
 
     label_smoothing: float = 0.0
@@ -158,8 +200,31 @@ class CrossEntropy(Loss):
 class KLDivergence(Loss):
     """l = sum_k y_k (log y_k - log p_k) with p = softmax(s), for distributions y; ds = p - y.
 
-    It differs from the cross-entropy by the entropy of y, which does not depend on the network; terms with y_k = 0
-    are 0.
+    s, p, y and ds have shape (n, n_outputs), l (n,), in the network's dtype. It differs from the cross-entropy by the
+    entropy of y, which does not depend on the network; terms with y_k = 0 are 0. PyTorch's KLDivLoss takes log p
+    instead of scores and by default also divides by n_outputs; its ``reduction="batchmean"`` does not.
+
+    Raises
+    ------
+    ArgumentError
+        For a network with one output.
+    DataError
+        For rows of y that are negative somewhere or do not sum to 1 (within 0.001).
+
+    Examples
+    --------
+    >>> import numpy
+    >>> import clearprop as cp
+    >>> s, y = numpy.array([[0.0, 0.0], [0.0, 0.0]]), numpy.array([[1.0, 0.0], [0.5, 0.5]])
+    >>> loss = cp.KLDivergence()
+    >>> loss.values(numpy, s, y).round(4).tolist()  # log 2, and 0 where p = y
+    [0.6931, 0.0]
+    >>> loss.gradient(numpy, s, y)[0].tolist()
+    [-0.5, 0.5]
+
+    References
+    ----------
+    Kullback and Leibler (1951), "On information and sufficiency".
     """
 
     def check_outputs(self, n_outputs: int) -> None:
@@ -194,6 +259,27 @@ class Hinge(Loss):
     One output: l = max(0, 1 - t s) with t = 2 y - 1 and y in {0, 1}; ds = -t inside the margin, else 0.
     Several outputs, y a class number (Crammer and Singer 2001): with j the best other class,
     l = max(0, 1 + s_j - s_y); ds is 1 at j and -1 at y inside the margin, else 0. At the kink the subgradient is 0.
+
+    s and ds have shape (n, n_outputs), l (n,), in the network's dtype; y has shape (n,). PyTorch's MultiMarginLoss sums
+    over all other classes and divides by the number of classes (Weston and Watkins 1999, but for the division).
+
+    Raises
+    ------
+    DataError
+        For anything but class numbers.
+
+    Examples
+    --------
+    >>> import numpy
+    >>> import clearprop as cp
+    >>> s, y = numpy.array([[1.0, 1.5], [3.0, 1.0]]), numpy.array([0, 0])
+    >>> loss = cp.Hinge()
+    >>> loss.values(numpy, s, y).tolist(), loss.gradient(numpy, s, y).tolist()
+    ([1.5, 0.0], [[-1.0, 1.0], [0.0, 0.0]])
+
+    References
+    ----------
+    Crammer and Singer (2001), "On the algorithmic implementation of multiclass kernel-based vector machines".
     """
 
     classes: ClassVar[bool] = True

@@ -20,22 +20,39 @@ Array = Any
 
 @dataclass(frozen=True)
 class Optimizer(Configurable):
-    """Base of all optimizers.
+    """Base of all optimizers: w <- w - eta (a direction made of g), with the gradient g and the learning rate eta.
 
     An optimizer holds no arrays. What it remembers between steps lies in named *slots*, vectors like the parameters,
-    which belong to the training state.
+    which belong to the training state. w, g and the slots have shape (n_parameters,) and the network's dtype, float32
+    or float64. Clipping comes first: by value, then by norm, then `update`.
 
     Parameters
     ----------
-    learning_rate : float, Schedule or callable
+    learning_rate : float > 0, Schedule or callable
         A number, one of `clearprop.schedules`, or any function of the step (counted from 0).
-    clip_norm : float or None
+    clip_norm : float > 0 or None
         Gradients whose Euclidean norm (over all parameters) is larger are scaled down to it.
-    clip_value : float or None
+    clip_value : float > 0 or None
         Each entry of the gradient is limited to [-clip_value, clip_value], before the norm is taken.
-    rate_factors : mapping or None
+    rate_factors : mapping of str to float >= 0, or None
         Factors on the learning rate, for a parameter (``"dense_1.W"``), a node (``"dense_1"``) or all parameters of a
         local name (``"b"``); the most specific one counts.
+
+    Raises
+    ------
+    ArgumentError
+        For arguments outside these ranges; in training, for rate_factors that name nothing in the network.
+
+    Examples
+    --------
+    >>> import numpy
+    >>> import clearprop as cp
+    >>> cp.SGD(0.1, clip_norm=1.0).clip(numpy, numpy.array([3.0, 4.0])).round(4).tolist()  # norm 5
+    [0.6, 0.8]
+
+    References
+    ----------
+    Pascanu, Mikolov and Bengio (2013), "On the difficulty of training recurrent neural networks", section 3.2 (norm).
     """
 
     learning_rate: Rate = 1e-3

@@ -23,16 +23,21 @@ class SGD(Optimizer):
         v <- mu v - eta g        w <- w + mu v - eta g       (Nesterov)
 
     as in scikit-learn and in Sutskever et al. (2013). PyTorch keeps v / -eta instead: the same path as long as the
-    learning rate is constant.
+    learning rate is constant. Shapes, dtypes and the keyword arguments are those of `Optimizer`.
 
     Parameters
     ----------
-    learning_rate : float, Schedule or callable, default=0.01
+    learning_rate : float > 0, Schedule or callable, default=0.01
         eta.
     momentum : float in [0, 1], default=0.0
         mu.
     nesterov : bool, default=False
         Whether to look ahead.
+
+    Raises
+    ------
+    ArgumentError
+        For arguments outside these ranges, and for nesterov without momentum.
 
     Examples
     --------
@@ -41,6 +46,11 @@ class SGD(Optimizer):
     >>> SGD(0.5).update(numpy, w, numpy.array([0.2]), slots, step=1, rate=0.5, decays=w)
     >>> w.tolist()
     [0.9]
+
+    References
+    ----------
+    Robbins and Monro (1951); Polyak (1964) for momentum; Sutskever et al. (2013), "On the importance of initialization
+    and momentum in deep learning", eq. 1 to 4.
     """
 
     learning_rate: Rate = 0.01

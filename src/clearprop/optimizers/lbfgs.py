@@ -16,23 +16,42 @@ __all__ = ["LBFGS"]
 class LBFGS(Configurable):
     """Limited-memory BFGS on the whole data at once; an epoch of the training loop is one of its iterations.
 
+    Each iteration goes along d = -H g, with g the gradient and H an estimate of the inverse Hessian from the last
+    `memory` steps, as far as a line search says. The vectors have shape (n_parameters,), float64 whatever the network's
+    dtype.
+
     For small data and smooth losses, where it reaches the optimum to many digits. It takes no batches, no learning
     rate, and no boxes that disturb training at random.
 
     Parameters
     ----------
-    gradient_tolerance : float, default=1e-8
-        Stop when the largest entry of the gradient is smaller.
-    loss_tolerance : float, default=1e-15
-        Stop when the loss falls by less than this share of it.
-    max_evaluations : int, default=15000
+    gradient_tolerance : float >= 0, default=1e-8
+        Stop when the largest entry of the gradient is at most this.
+    loss_tolerance : float >= 0, default=1e-15
+        Stop when the loss falls by at most this share of it, or of 1 where it is smaller than 1.
+    max_evaluations : int >= 1, default=15000
         Stop after so many evaluations of the loss.
-    memory : int, default=10
-        Number of past steps that model the curvature.
+    memory : int >= 1, default=10
+        Number of past steps that model the curvature. PyTorch's default is 100, and no line search.
+
+    Raises
+    ------
+    ArgumentError
+        For arguments outside these ranges; in training, for a network without parameters, with boxes such as Dropout
+        or BatchNorm, or with a constraint.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> net = cp.Network([cp.Dense(1)], inputs=1, dtype="float64")
+    >>> reports = net.fit([[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0], optimizer=cp.LBFGS(), epochs=20)
+    >>> {name: value.round(6).tolist() for name, value in net.parameters.items()}  # y = 2 x + 1
+    {'dense_1.W': [[2.0]], 'dense_1.b': [1.0]}
 
     References
     ----------
-    Liu and Nocedal (1989); `scipy.optimize.minimize` with ``method="L-BFGS-B"``.
+    Liu and Nocedal (1989), "On the limited memory BFGS method for large scale optimization";
+    `scipy.optimize.minimize` with ``method="L-BFGS-B"``.
     """
 
     gradient_tolerance: float = 1e-8

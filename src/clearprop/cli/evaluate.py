@@ -1,0 +1,68 @@
+"""``clearprop evaluate``: the metrics of a model on rows whose target is known."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Sequence
+
+from clearprop.cli.options import Parser, add_missing, load_model, load_table, note, show_metrics
+from clearprop.errors import ArgumentError
+
+__all__ = ["run"]
+
+GREATER_IS_BETTER = {"accuracy": True, "log_loss": False, "rmse": False, "mae": False, "r2": True}
+
+
+def limit(text: str) -> tuple[str, float]:
+    """Return the metric and the limit of ``accuracy=0.9``."""
+    name, _, number = text.partition("=")
+    name = name.strip().casefold()
+    try:
+        value = float(number)
+    except ValueError:
+        value = math.nan
+    if name not in GREATER_IS_BETTER or not math.isfinite(value):
+        known = ", ".join(GREATER_IS_BETTER)
+        raise argparse.ArgumentTypeError(f"must be METRIC=NUMBER with a metric of {known}, got {text!r}")
+    return name, value
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the verb and return its exit code."""
+    parser = Parser(
+        "evaluate",
+        "Measure a model on rows whose target is known: accuracy and log_loss for classes,\n"
+        "rmse, mae and r2 for numbers.",
+    )
+    parser.add_argument("model", metavar="MODEL", help="what 'clearprop train' wrote")
+    parser.add_argument("data", metavar="DATA", help="CSV or Parquet with the target's column")
+    parser.add_argument(
+        "--fail-under",
+        metavar="METRIC=NUMBER",
+        type=limit,
+        action="append",
+        default=[],
+        help="exit with code 7 if the metric is worse (for rmse, mae and log_loss: greater); may be repeated",
+    )
+    add_missing(parser)
+    options = parser.parse_args(arguments)
+
+    model = load_model(options.model)
+    table = load_table(options.data, [*model.missing, *options.na])
+    known = model.with_target(table)
+    metrics = model.evaluate(known)
+    for name, _ in options.fail_under:
+        if name not in metrics:
+            raise ArgumentError(f"--fail-under {name}: this model has {', '.join(metrics)}.")
+    if known.n_rows < table.n_rows:
+        note(f"note: {table.n_rows - known.n_rows} of {table.n_rows} rows have no '{model.target.name}': left out")
+    note(f"{model.target.task} of '{model.target.name}' on {known.n_rows} rows of {table.source}")
+    show_metrics(metrics)
+    missed = False
+    for name, value in options.fail_under:
+        worse = metrics[name] < value if GREATER_IS_BETTER[name] else metrics[name] > value
+        if worse:
+            note(f"failed: {name} is {metrics[name]:.6g}, {'under' if GREATER_IS_BETTER[name] else 'over'} {value:g}")
+        missed = missed or worse
+    return 7 if missed else 0

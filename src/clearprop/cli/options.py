@@ -1,0 +1,172 @@
+"""What the verbs share: a parser that answers in one line, types of options, reading models, writing results."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from clearprop.errors import ArgumentError, DataError, ModelFileError
+
+if TYPE_CHECKING:
+    from clearprop.estimators.table import TableModel
+    from clearprop.estimators.table_file import Table
+
+__all__ = [
+    "Parser",
+    "add_missing",
+    "check_output",
+    "integer",
+    "load_model",
+    "load_table",
+    "names",
+    "note",
+    "program",
+    "real",
+    "save_model",
+    "show_metrics",
+    "write_text",
+]
+
+
+class Parser(argparse.ArgumentParser):
+    """The parser of a verb; a wrong usage is one line on standard error and exit code 2."""
+
+    def __init__(self, verb: str, description: str, **kwargs: Any) -> None:
+        super().__init__(
+            prog=f"clearprop {verb}",
+            description=description,
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            **kwargs,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and where to read on, and leave."""
+        self.exit(2, f"error: {message}; see '{self.prog} --help'.\n")
+
+
+def integer(minimum: int) -> Callable[[str], int]:
+    """Return the type of an option that takes a whole number of at least `minimum`."""
+
+    def convert(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = minimum - 1
+        if value < minimum:
+            raise argparse.ArgumentTypeError(f"must be a whole number >= {minimum}, got {text!r}")
+        return value
+
+    return convert
+
+
+def real(positive: bool) -> Callable[[str], float]:
+    """Return the type of an option that takes a finite number > 0, or >= 0."""
+
+    def convert(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not (0.0 < value < float("inf") or (value == 0.0 and not positive)):
+            raise argparse.ArgumentTypeError(f"must be a number {'>' if positive else '>='} 0, got {text!r}")
+        return value
+
+    return convert
+
+
+def names(text: str) -> list[str]:
+    """Return the parts of ``a,b,"c, d"``."""
+    return [part.strip() for part in next(csv.reader([text], skipinitialspace=True), []) if part.strip()]
+
+
+def add_missing(parser: argparse._ActionsContainer) -> None:
+    """Add the option that says which texts stand for missing values."""
+    parser.add_argument(
+        "--na",
+        metavar="TEXT,...",
+        type=names,
+        default=[],
+        help="texts that stand for a missing value, besides an empty field, NA, NaN and null",
+    )
+
+
+def note(text: str) -> None:
+    """Tell the user something that is not data."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def program() -> str:
+    """Return how the user can call clearprop again: as it was called, unless the plain name finds the same file."""
+    called = sys.argv[0]
+    found = shutil.which("clearprop")
+    if Path(called).name != "clearprop" or (found is not None and os.path.realpath(called) == os.path.realpath(found)):
+        return "clearprop"
+    return shlex.quote(called)
+
+
+def load_table(path: str, missing: Iterable[str]) -> Table:
+    """Read a table and tell what was left out."""
+    from clearprop.estimators.table_file import read_table
+
+    table = read_table(path, missing)
+    for text in table.notes:
+        note(f"note: {text}")
+    return table
+
+
+def load_model(path: str) -> TableModel:
+    """Read a table model."""
+    from clearprop.estimators.table import TableModel
+
+    try:
+        return TableModel.load(path)
+    except OSError as error:
+        raise ModelFileError(f"cannot read '{path}': {error.strerror}; 'clearprop train' makes a model.") from error
+
+
+def check_output(path: str | Path, force: bool, sources: Sequence[str] = ()) -> Path:
+    """Return `path` if a result may be written there, before any work is done for it."""
+    target = Path(path)
+    if target.is_dir():
+        raise ArgumentError(f"--out '{target}' is a folder; give the name of a file in it.")
+    if not target.parent.is_dir():
+        raise ArgumentError(f"--out '{target}': there is no folder '{target.parent}'; make it first.")
+    if any(target.exists() and os.path.exists(source) and target.samefile(source) for source in sources):
+        raise ArgumentError(f"--out '{target}' is a file to read from; choose another name.")
+    if target.exists() and not force:
+        raise ArgumentError(f"'{target}' exists; pass --force to replace it, or --out with another name.")
+    if not os.access(target.parent, os.W_OK):
+        raise ArgumentError(f"--out '{target}': the folder '{target.parent}' cannot be written to; choose another.")
+    return target
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text file, at once or not at all."""
+    from clearprop.files import write_atomically
+
+    try:
+        write_atomically(path, text.encode())
+    except OSError as error:
+        raise DataError(f"cannot write '{path}': {error.strerror}; nothing was left there.") from error
+
+
+def save_model(model: TableModel, path: str | Path) -> None:
+    """Write a model file, at once or not at all."""
+    try:
+        model.save(path)
+    except OSError as error:
+        raise ModelFileError(f"cannot write '{path}': {error.strerror}; nothing was left there.") from error
+
+
+def show_metrics(metrics: dict[str, float]) -> None:
+    """Print metrics as data: a name and a value a line."""
+    for name, value in metrics.items():
+        print(f"{name:<9} {value:.6g}", flush=True)

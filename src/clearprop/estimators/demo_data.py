@@ -1,0 +1,36 @@
+"""Bundled data for demonstrations."""
+
+from __future__ import annotations
+
+import numpy
+
+from clearprop.engines import Batch
+from clearprop.estimators.table_file import Table
+from clearprop.training.data import split
+
+__all__ = ["held_out_digits"]
+
+
+def held_out_digits(name: str) -> tuple[Table, Table, str]:
+    """Return scikit-learn's 1,797 hand-written digits as rows to learn from, rows to test on, and the target's name.
+
+    The features are the 64 pixels, grey values from 0 to 16. A fifth of the rows of every class is held out, the same
+    ones every time.
+
+    Parameters
+    ----------
+    name : {"digits", "two"}
+        Whether the target is the ``digit`` or whether it ``is_two``.
+    """
+    from sklearn.datasets import load_digits
+
+    data = load_digits()
+    columns = {feature: data.data[:, place].astype(int) for place, feature in enumerate(data.feature_names)}
+    kinds = dict.fromkeys(columns, "number")
+    target = "digit" if name == "digits" else "is_two"
+    columns[target] = data.target if name == "digits" else data.target == 2
+    kinds[target] = "number" if name == "digits" else "boolean"
+    table = Table(name, columns, kinds)
+    rows = Batch((numpy.arange(table.n_rows),), data.target)
+    kept, held_out = split(rows, 0.2, stratify=True, seed=0)
+    return table.take(kept.inputs[0]), table.take(held_out.inputs[0]), target

@@ -1,0 +1,191 @@
+"""The training of a table model: which columns to read, which rows to validate on, and the best epoch kept."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Generator, Iterable
+
+import numpy
+
+import clearprop
+from clearprop.engines import Batch
+from clearprop.errors import ArgumentError, DataError
+from clearprop.estimators.table import TableModel
+from clearprop.estimators.table_columns import Columns
+from clearprop.estimators.table_file import Table
+from clearprop.estimators.table_recipe import Recipe
+from clearprop.estimators.table_target import LOSSES, Classes, Values, has_target, infer_task
+from clearprop.training import EarlyStopping, EpochReport, train
+from clearprop.training.data import split
+from clearprop.training.stopping import Watch
+from clearprop.validation import check_choice
+
+__all__ = ["TableTraining"]
+
+
+class TableTraining:
+    """A table model and the rows that it is going to be trained on.
+
+    Parameters
+    ----------
+    table : Table
+        Rows; those without a target are left out.
+    target : str
+        The column to predict.
+    task : {"classification", "regression"} or None
+        By default told from the target's values.
+    features : iterable of str or None
+        The columns to read; by default all but the target.
+    drop : iterable of str
+        Columns not to read.
+    categorical : iterable of str
+        Columns whose numbers are names of categories.
+    validation : float or Table
+        Share of the rows to validate on (0 for none), or other rows.
+    recipe : Recipe
+        The network and its training.
+
+    Attributes
+    ----------
+    model : TableModel
+        The model: untrained at first, the best one when `reports` has ended.
+    notes : list of str
+        What was left out, and why.
+    n_rows, n_validation : int
+        Rows to train on and to validate on.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        target: str,
+        *,
+        task: str | None = None,
+        features: Iterable[str] | None = None,
+        drop: Iterable[str] = (),
+        categorical: Iterable[str] = (),
+        validation: float | Table = 0.2,
+        recipe: Recipe | None = None,
+    ) -> None:
+        self.recipe = recipe = Recipe() if recipe is None else recipe
+        table = table.with_categories(categorical)
+        self.notes: list[str] = []
+        rows = has_target(table, target)
+        if len(rows) < table.n_rows:
+            self.notes.append(f"{table.n_rows - len(rows)} of {table.n_rows} rows have no '{target}': left out")
+            table = table.take(rows)
+        self.task = infer_task(table, target) if task is None else task
+        if recipe.loss is not None:
+            check_choice(self.task, "loss", recipe.loss, LOSSES[self.task])
+        kinds = self._kinds(table, target, features, set(drop))
+        aim = Classes.fit(table, target) if self.task == "classification" else Values.fit(table, target, recipe.loss)
+        if isinstance(validation, Table):
+            held_out: Table | None = validation.take(has_target(validation, target))
+        elif validation == 0:
+            held_out = None
+        else:
+            table, held_out = self._split(table, aim, validation)
+        if isinstance(aim, Values):  # scaled by the training rows alone
+            aim = Values.fit(table, target, recipe.loss)
+        columns = Columns.fit(table, kinds)
+        missing = tuple(sorted(table.missing))
+        self.model = TableModel(recipe.network(len(columns.inputs), aim), columns, aim, missing)
+        self._X, self._y = columns.transform(table), aim.encode(table)
+        self._held_out = held_out
+        self._validation = None if held_out is None else (columns.transform(held_out), aim.encode(held_out))
+        self.n_rows = table.n_rows
+        self.n_validation = 0 if held_out is None else held_out.n_rows
+        self.model.record = {
+            "clearprop": clearprop.__version__,
+            "source": table.source,
+            "rows": self.n_rows,
+            "validation_rows": self.n_validation,
+            "recipe": {**dataclasses.asdict(recipe), "hidden": list(recipe.hidden), "batch_size": self.batch_size},
+        }
+
+    def _kinds(self, table: Table, target: str, features: Iterable[str] | None, drop: set[str]) -> dict[str, str]:
+        """Return the features to read and what they hold; columns that tell nothing are left out."""
+        chosen = list(table.columns) if features is None else list(dict.fromkeys(features))
+        table.require([*chosen, *drop])
+        if features is not None and target in chosen:
+            raise ArgumentError(f"'{target}' is the target, so it cannot be a feature; leave it out of --features.")
+        kinds, constant, different = {}, [], []
+        for name in chosen:
+            if name == target or name in drop:
+                continue
+            kind = table.kind(name)
+            values = table.categories(name) if kind == "category" else table.numbers(name, boolean=kind == "boolean")
+            n_distinct = len(set(values.tolist())) if kind == "category" else len(numpy.unique(values))
+            if n_distinct == 1 and table.n_rows > 1:
+                constant.append(name)
+            elif kind == "category" and n_distinct == table.n_rows > 20:
+                different.append(name)
+            else:
+                kinds[name] = kind
+        reasons = ((constant, "the same value in every row"), (different, "another text in every row"))
+        self.notes += [f"left out ({why}): {', '.join(found)}" for found, why in reasons if found]
+        if not kinds:
+            why = "; ".join(self.notes)
+            raise DataError(f"{table.source} has no column left to learn from{f' ({why})' if why else ''}.")
+        return kinds
+
+    def _split(self, table: Table, target: Classes | Values, fraction: float) -> tuple[Table, Table]:
+        """Return the rows to train and to validate on, drawn at random; each class gives its share."""
+        rows = Batch((numpy.arange(table.n_rows),), target.encode(table))
+        kept, held_out = split(rows, fraction, self.task == "classification", self.recipe.seed)
+        return table.take(kept.inputs[0]), table.take(held_out.inputs[0])
+
+    @property
+    def batch_size(self) -> int:
+        """Rows of an update."""
+        automatic = min(256, max(16, self.n_rows // 100))
+        return self.recipe.batch_size or automatic
+
+    def reports(self, progress: bool = False) -> Generator[EpochReport, None, None]:
+        """Train and yield a report an epoch.
+
+        However it ends (all epochs, patience, an exception such as KeyboardInterrupt, or `close`), the model then has
+        the parameters of the best epoch so far: the one of least validation loss, or the last where nothing is
+        validated on.
+        """
+        net, record = self.model.network, self.model.record
+        watch = Watch(EarlyStopping(self.recipe.patience), net)
+        history: dict[str, list[float]] = {"loss": []}
+        if self.n_validation:
+            history["validation_loss"] = []
+        record |= {"epochs": 0, "best_epoch": 0, "stopped": "interrupted", "history": history}
+        reports = train(
+            net,
+            self._X,
+            self._y,
+            optimizer=self.recipe.make_optimizer(),
+            epochs=self.recipe.epochs,
+            batch_size=self.batch_size,
+            validation=self._validation,
+            seed=self.recipe.seed,
+            progress=progress,
+        )
+        try:
+            for report in reports:
+                best = watch.best
+                stop = self.n_validation > 0 and watch.stops(report)
+                for name, values in history.items():
+                    values.append(report.value(name))
+                record["epochs"] = report.epoch
+                if not self.n_validation or watch.best < best:
+                    record["best_epoch"] = report.epoch
+                yield report
+                if stop:
+                    record["stopped"] = "patience"
+                    break
+            else:
+                record["stopped"] = "epochs"
+        finally:
+            reports.close()
+            watch.restore()
+
+    def validate(self) -> dict[str, float]:
+        """Return the metrics on the validation rows, empty where there are none; the record keeps them."""
+        metrics = {} if self._held_out is None else self.model.evaluate(self._held_out)
+        self.model.record["validation"] = metrics
+        return metrics
