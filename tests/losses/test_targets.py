@@ -44,7 +44,7 @@ REFUSED = [
     (cp.CrossEntropy(), [[0.5, 0.5], [1.5, -0.5], [1, 0]], 2, r">= 0 and sum to 1, got \[1.5, -0.5\] in row 1"),
     (cp.KLDivergence(), [0, 1, 1], 2, r"KLDivergence: y must have shape \(3, 2\), got \(3,\)"),
     (cp.KLDivergence(), [[0.5, 0.4]] * 3, 2, r"KLDivergence: each row of y must be >= 0 and sum to 1.* in row 0"),
-    (cp.Hinge(), [0, 1, 2], 1, r"Hinge: y must hold class numbers 0 to 1 for 2 outputs, got 2 in row 2"),
+    (cp.Hinge(), [0, 1, 2], 1, r"Hinge: y must hold class numbers 0 to 1 for 2 classes, got 2 in row 2"),
     (cp.Hinge(), [[0, 1], [1, 0], [1, 0]], 2, r"Hinge: y must hold one class number a row"),
 ]
 
