@@ -122,7 +122,9 @@ def _check_weights(sample_weight: Any, n_rows: int, dtype: Any) -> Array | None:
     with numpy.errstate(over="ignore"):
         total = weight.sum()
     if not numpy.isfinite(total):
-        raise DataError(f"sample_weight must have a finite sum, got {total}; divide the weights by the largest of them.")
+        raise DataError(
+            f"sample_weight must have a finite sum, got {total}; divide the weights by the largest of them."
+        )
     return weight
 
 

@@ -16,7 +16,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from clearprop.errors import ModelFileError
+from clearprop.errors import ArgumentError, ModelFileError
+from clearprop.validation import show
 
 __all__ = ["FORMAT", "read_model", "write_atomically", "write_model"]
 
@@ -27,7 +28,7 @@ _DIGEST = re.compile(rb'\\"digest\\":\s*\\"([0-9a-f]{64})\\"')
 
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     """Write `data` to `path` so that a reader, or a crash, finds the old file or the new one and nothing between."""
-    target = Path(path)
+    target = as_path(path)
     handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -46,6 +47,14 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def as_path(path: Any) -> Path:
+    """Return `path` as a Path, or raise `ArgumentError`."""
+    try:
+        return Path(path)
+    except TypeError:
+        raise ArgumentError(f"path must be a string or a pathlib.Path, got {show(path)}.") from None
 
 
 def _mode(target: Path) -> int:
@@ -71,8 +80,16 @@ def write_model(path: str | os.PathLike[str], description: Mapping[str, Any], ar
     """
     from safetensors.numpy import save
 
-    header = {"clearprop": FORMAT, "digest": _BLANK, **description}
-    text = json.dumps(header, allow_nan=False, ensure_ascii=True)
+    header = {"clearprop": FORMAT, "digest": _BLANK}
+    if not header.keys().isdisjoint(description):
+        raise ArgumentError(f"save: the names {', '.join(map(repr, header))} are taken; rename these entries.")
+    try:
+        text = json.dumps({**header, **description}, allow_nan=False, ensure_ascii=True)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(
+            f"save: the description must be what JSON can hold: {error}; use finite numbers, strings, lists and "
+            "mappings."
+        ) from error
     data = save(dict(arrays), metadata={"clearprop": text})
     blank = f'\\"digest\\": \\"{_BLANK}\\"'.encode()
     if data.count(blank) != 1:
@@ -94,8 +111,8 @@ def read_model(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, 
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    name = os.fspath(path)
-    data = Path(path).read_bytes()
+    name = str(as_path(path))
+    data = as_path(path).read_bytes()
     length = int.from_bytes(data[:8], "little") if len(data) >= 8 else -1
     header = data[8 : 8 + max(length, 0)]
     found = _DIGEST.search(header) if 0 < length == len(header) else None
@@ -112,10 +129,10 @@ def read_model(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, 
             "restore it from a copy or train again."
         )
     try:
-        description = json.loads(json.loads(header)["__metadata__"]["clearprop"])
+        description = dict(json.loads(json.loads(header)["__metadata__"]["clearprop"]))
         arrays = load(data)
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise ModelFileError(f"'{name}' cannot be read as a model file: {error}") from error
+    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ModelFileError(f"'{name}' cannot be read as a model file: {error}; save the model again.") from error
     if description.get("clearprop") != FORMAT:
         raise ModelFileError(
             f"'{name}' has format {description.get('clearprop')!r}, this version reads {FORMAT}; update clearprop."

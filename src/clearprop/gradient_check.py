@@ -9,10 +9,10 @@ from typing import Any
 import numpy
 
 from clearprop.engines import Batch
-from clearprop.errors import GradientCheckError
+from clearprop.errors import GradientCheckError, NonFiniteError
 from clearprop.network import Network
 from clearprop.streams import Purpose, Stream
-from clearprop.validation import check_integer, check_real
+from clearprop.validation import check_bool, check_instance, check_integer, check_real
 
 __all__ = ["GradientReport", "ParameterCheck", "check_gradient"]
 
@@ -84,7 +84,8 @@ def check_gradient(
     All of it happens on a float64 copy of the network. The numeric derivative is a central difference with four
     points, (8 (f(+h) - f(-h)) - (f(+2h) - f(-2h))) / 12 h, relative to the largest entry of the parameter's gradient.
     Where it disagrees the step is made narrower, and last the two one-sided differences are taken: if they differ,
-    the loss has a kink there and the analytic value has to lie between them.
+    the loss has a kink there and the analytic value has to lie between them. Entries of a parameter whose gradient is
+    below 1e-5 of the loss are compared on that scale, for their differences drown in the rounding of the loss.
 
     Parameters
     ----------
@@ -121,6 +122,8 @@ def check_gradient(
     >>> report.error < 1e-6
     True
     """
+    check_instance("check_gradient", "net", net, Network, "Network([Dense(1)], inputs=3)")
+    check_bool("check_gradient", "training", training)
     check_real("check_gradient", "tolerance", tolerance, low=0.0, closed="neither")
     check_integer("check_gradient", "max_entries", max_entries, minimum=1)
     net = net.astype(numpy.float64)
@@ -131,6 +134,13 @@ def check_gradient(
     def loss() -> float:
         return sum(executor.loss(net.vector, net.buffer_vector.copy(), batch, training=training, seed=net.seed))
 
+    with numpy.errstate(all="ignore"):
+        value = loss()
+    if not numpy.isfinite(value):
+        raise NonFiniteError(
+            f"check_gradient: the loss must be finite, got {value}; scale the inputs (and targets) to about -3 to 3.",
+            node="loss",
+        )
     buffers = net.buffer_vector.copy()
     *_, gradient = executor.gradient(net.vector, buffers, batch, training=training, seed=net.seed)
     *_, backward = executor.passes(net.vector, buffers, batch, training=training, seed=net.seed, wants_dx=True)
@@ -153,22 +163,24 @@ def _writable(x: Any) -> Any:
 def _check(
     name: str, values: Any, gradient: Any, entries: Any, loss: Callable[[], float], tolerance: float
 ) -> ParameterCheck:
-    # entries far below the largest one are compared on its scale: their differences drown in the rounding of the loss
-    scale = max(float(numpy.abs(gradient).max(initial=0.0)), 1e-8 * max(abs(loss()), 1.0))
+    middle = loss()
+    unit = max(abs(middle), 1.0)  # on this scale the loss is rounded
+    scale = max(float(numpy.abs(gradient).max(initial=0.0)), 1e-5 * unit)
     worst, n_kinks = 0.0, 0
     for entry in entries:
         place = numpy.unravel_index(entry, values.shape)
         analytic = float(gradient[place])
         error, numeric = numpy.inf, numpy.nan
         for width in WIDTHS:
-            estimate = _central(values, place, width, loss)
+            estimate, jump = _central(values, place, width, loss, middle)
             if abs(estimate - analytic) / scale < error:
                 error, numeric = abs(estimate - analytic) / scale, estimate
-            if error <= tolerance:
+            if error <= tolerance:  # also at a kink, where the analytic value is the middle of both sides
+                n_kinks += jump > max(1e-5 * scale, 1e-9 * unit)
                 break
         else:
-            left, right = _one_sided(values, place, loss)
-            slack = 1e-5 * max(scale, abs(left), abs(right))
+            left, right = _one_sided(values, place, loss, middle)
+            slack = max(1e-5 * max(scale, abs(left), abs(right)), 1e-8 * unit)
             if abs(left - right) > slack and min(left, right) - slack <= analytic <= max(left, right) + slack:
                 n_kinks += 1
                 continue
@@ -189,16 +201,18 @@ def _at(values: Any, place: Any, moved: float, loss: Callable[[], float]) -> flo
     return result
 
 
-def _central(values: Any, place: Any, width: float, loss: Callable[[], float]) -> float:
+def _central(values: Any, place: Any, width: float, loss: Callable[[], float], middle: float) -> tuple[float, float]:
+    """Return the derivative, and by how much it jumps if there is a kink right here."""
     x = float(values[place])
     h = width * max(abs(x), 1.0)
-    near = _at(values, place, x + h, loss) - _at(values, place, x - h, loss)
-    far = _at(values, place, x + 2 * h, loss) - _at(values, place, x - 2 * h, loss)
-    return (8.0 * near - far) / (12.0 * h)
+    up, down, far_up, far_down = (_at(values, place, x + step * h, loss) for step in (1, -1, 2, -2))
+    bend, far_bend = up + down - 2.0 * middle, far_up + far_down - 2.0 * middle
+    # at a kink the bend grows like h, elsewhere like h^2
+    jump = abs(bend) / h if abs(far_bend - 2.0 * bend) < 0.1 * abs(bend) else 0.0
+    return (8.0 * (up - down) - (far_up - far_down)) / (12.0 * h), jump
 
 
-def _one_sided(values: Any, place: Any, loss: Callable[[], float]) -> tuple[float, float]:
+def _one_sided(values: Any, place: Any, loss: Callable[[], float], middle: float) -> tuple[float, float]:
     x = float(values[place])
     h = KINK_WIDTH * max(abs(x), 1.0)
-    middle = loss()
     return (middle - _at(values, place, x - h, loss)) / h, (_at(values, place, x + h, loss) - middle) / h

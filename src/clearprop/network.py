@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,7 @@ import numpy
 from clearprop.batches import check_inputs, make_batch
 from clearprop.engines import Batch, Executor, Program, choose
 from clearprop.engines.array import ArrayEngine, ArrayExecutor
-from clearprop.errors import ArgumentError, ModelFileError
+from clearprop.errors import ArgumentError, ModelFileError, NonFiniteError
 from clearprop.files import read_model, write_model
 from clearprop.graph import Graph, Node
 from clearprop.layers import Layer
@@ -90,6 +91,11 @@ class Network:
         self.engine = engine
         choose(engine, program)
         self.layout, self.buffer_layout = program.graph.parameter_layout(), program.graph.buffer_layout()
+        if self.layout.size * self.dtype.itemsize > sys.maxsize:
+            raise ArgumentError(
+                f"Network: the layers have {show(self.layout.size)} parameters, more than memory can hold; use fewer "
+                "units."
+            )
         self.vector = self.layout.initial(self.seed, self.dtype)
         self.buffer_vector = self.buffer_layout.initial(self.seed, self.dtype)
         self._executors: dict[str, Any] = {}
@@ -157,12 +163,24 @@ class Network:
     # ---- use
 
     def scores(self, X: Any) -> Array:
-        """Return the output before the loss's link ("logits"), shape (n, n_outputs)."""
-        return self.executor().scores(self.vector, self.buffer_vector, self.inputs(X))
+        """Return the output before the loss's link ("logits"), shape (n, n_outputs).
+
+        Raises
+        ------
+        NonFiniteError
+            If a score is infinite or undefined; `predict`, `loss` and `gradient` raise it likewise.
+        """
+        rows = self.inputs(X)
+        with numpy.errstate(all="ignore"):  # what overflows is told below
+            scores = self.executor().scores(self.vector, self.buffer_vector, rows)
+        return self._finite("scores", scores)
 
     def predict(self, X: Any) -> Array:
         """Return the output after the link: probabilities, or the value of a regression, shape (n, n_outputs)."""
-        return self.loss_function.prediction(numpy, self.scores(X))
+        scores = self.scores(X)
+        with numpy.errstate(all="ignore"):
+            prediction = self.loss_function.prediction(numpy, scores)
+        return self._finite("prediction", prediction)
 
     def loss(self, X: Any, y: Any, sample_weight: Any = None, *, training: bool = False) -> float:
         """Return the weighted mean loss of the rows, plus the penalties.
@@ -180,9 +198,11 @@ class Network:
             such boxes do not tell the difference.
         """
         batch = self.batch(X, y, sample_weight)
-        data, penalty = self.reference().loss(
-            self.vector, self._buffers(training), batch, training=training, seed=self.seed
-        )
+        with numpy.errstate(all="ignore"):
+            data, penalty = self.reference().loss(
+                self.vector, self._buffers(training), batch, training=training, seed=self.seed
+            )
+        self._finite("loss", numpy.array([data + penalty]))
         return data + penalty
 
     def gradient(
@@ -199,9 +219,12 @@ class Network:
         (0.5, [[3.0]], [1.0])
         """
         batch = self.batch(X, y, sample_weight)
-        data, penalty, gradient = self.executor().gradient(
-            self.vector, self._buffers(training), batch, training=training, seed=self.seed, step=0
-        )
+        with numpy.errstate(all="ignore"):
+            data, penalty, gradient = self.executor().gradient(
+                self.vector, self._buffers(training), batch, training=training, seed=self.seed, step=0
+            )
+        self._finite("loss", numpy.array([data + penalty]))
+        self._finite("gradient", gradient)
         return data + penalty, self.layout.views(gradient)
 
     def fit(self, X: Any, y: Any, **arguments: Any) -> list[Any]:
@@ -266,6 +289,19 @@ class Network:
             optimizer=SGD() if optimizer is None else optimizer,
         )
 
+    def _finite(self, what: str, values: Array) -> Array:
+        """Return `values`, or raise `NonFiniteError`."""
+        if numpy.isfinite(values).all():
+            return values
+        bad = [name for name, view in {**self.parameters, **self.buffers}.items() if not numpy.isfinite(view).all()]
+        node = bad[0] if bad else self.graph.output.name
+        cause = f"'{node}' holds a number that is not finite" if bad else "the numbers grew too large on the way"
+        raise NonFiniteError(
+            f"the {what} of the network must be finite, got {values[~numpy.isfinite(values)][0]}: {cause}; scale the "
+            "inputs (and targets) to about -3 to 3, or train again.",
+            node=node,
+        )
+
     def _buffers(self, training: bool) -> Array:
         """Return the buffers, or a copy where a pass would write to them."""
         return self.buffer_vector.copy() if training else self.buffer_vector
@@ -309,11 +345,15 @@ class Network:
     @classmethod
     def from_config(cls, config: Mapping[str, Any], engine: str = "auto") -> Network:
         """Return a fresh network from what `to_config` returned."""
-        program = Program.from_config(config)
+        return cls._from_config(Program.from_config(config), config, engine)
+
+    @classmethod
+    def _from_config(cls, program: Program, config: Mapping[str, Any], engine: str) -> Network:
         try:
-            return cls.from_program(program, seed=config["seed"], engine=engine)
-        except KeyError as error:
-            raise ModelFileError(f"the description of the network is damaged: no {error}") from error
+            seed = check_integer("Network", "seed", config["seed"])
+        except (KeyError, ArgumentError) as error:
+            raise ModelFileError(f"the description of the network is damaged: {error}; save it again.") from error
+        return cls.from_program(program, seed=seed, engine=engine)
 
     def save(self, path: str | os.PathLike[str], *, extra: Mapping[str, Any] | None = None) -> None:
         """Write the network to a file, at once or not at all.
@@ -327,22 +367,34 @@ class Network:
         """
         arrays = {f"parameters/{name}": view for name, view in self.parameters.items()}
         arrays |= {f"buffers/{name}": view for name, view in self.buffers.items()}
-        write_model(path, {"network": self.to_config(), **(extra or {})}, arrays)
+        extra = {} if extra is None else extra
+        if not isinstance(extra, Mapping) or "network" in extra:
+            raise ArgumentError(
+                f"save: extra must be a mapping without 'network', which is taken, got {show(extra)}; rename it."
+            )
+        write_model(path, {"network": self.to_config(), **extra}, arrays)
 
     @classmethod
     def from_file(cls, description: Mapping[str, Any], arrays: Mapping[str, Array], engine: str = "auto") -> Network:
         """Return the network that a model file holds; its shapes and dtypes must be those of the description."""
         if "network" not in description:
-            raise ModelFileError("the model file holds no network.")
-        network = cls.from_config(description["network"], engine)
-        wanted = {f"parameters/{name}": view for name, view in network.parameters.items()}
-        wanted |= {f"buffers/{name}": view for name, view in network.buffers.items()}
-        for name, view in wanted.items():
+            raise ModelFileError("the model file holds no network; it has to be one that net.save wrote.")
+        program = Program.from_config(description["network"])
+        parts = {"parameters": program.graph.parameter_layout(), "buffers": program.graph.buffer_layout()}
+        wanted = {
+            f"{part}/{name}": slot.parameter.shape for part, slots in parts.items() for name, slot in slots.items()
+        }
+        for name, shape in wanted.items():  # before anything of these shapes is made
             stored = arrays.get(name)
-            if stored is None or stored.shape != view.shape or stored.dtype != view.dtype:
+            if stored is None or stored.shape != shape or stored.dtype != program.dtype:
                 got = "nothing" if stored is None else f"{stored.dtype} {stored.shape}"
-                raise ModelFileError(f"the model file has {got} for '{name}', expected {view.dtype} {view.shape}.")
-            view[...] = stored
+                raise ModelFileError(
+                    f"the model file has {got} for '{name}', expected {program.dtype} {shape}; save the network again."
+                )
+        network = cls._from_config(program, description["network"], engine)
+        for part, views in (("parameters", network.parameters), ("buffers", network.buffers)):
+            for name, view in views.items():
+                view[...] = arrays[f"{part}/{name}"]
         return network
 
 
@@ -361,12 +413,19 @@ def load(path: str | os.PathLike[str], *, engine: str = "auto") -> Network:
 
 def _graph(layers: Any, inputs: Any) -> Graph:
     if isinstance(layers, Node):
+        if inputs is not None and not (isinstance(inputs, Sequence) and all(isinstance(x, Node) for x in inputs)):
+            raise ArgumentError(
+                f"Network: inputs of a graph must be a list of its Input nodes or None, got {show(inputs)}; the shapes "
+                "stand in Input."
+            )
         return Graph.from_output(layers, inputs)
     if isinstance(layers, Layer) or not isinstance(layers, Sequence) or isinstance(layers, str):
         raise ArgumentError(
             f"Network: layers must be a list of layers or the output node of a graph, got {show(layers)}; "
             "write [Dense(10)] or Dense(10)(Input(64))."
         )
+    if not layers:
+        raise ArgumentError("Network: layers must hold at least one layer, got none; write [Dense(10)].")
     if inputs is None:
         raise ArgumentError("Network: a list of layers needs inputs=, the number of features or the shape of a row.")
     return Graph.chain(layers, inputs)

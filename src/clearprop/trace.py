@@ -9,7 +9,7 @@ from typing import Any
 import numpy
 
 from clearprop.engines import Batch
-from clearprop.engines.array import ArrayExecutor
+from clearprop.engines.array import ArrayExecutor, sparse
 from clearprop.errors import ArgumentError
 from clearprop.optimizers import Optimizer
 from clearprop.validation import check_instance
@@ -97,6 +97,16 @@ class Trace(Mapping[str, Any]):
             raise ArgumentError(f"trace: no quantity {name!r}; known are {', '.join(known)}.")
         return found[quantity]
 
+    def __contains__(self, name: object) -> bool:
+        return name in list(self)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a quantity, or `default` where the pass has none of that name."""
+        try:
+            return self[name]
+        except ArgumentError:
+            return default
+
     def __iter__(self) -> Iterator[str]:
         return (f"{node.name}.{quantity}" for node in self.nodes.values() for quantity, _ in node.quantities())
 
@@ -107,8 +117,12 @@ class Trace(Mapping[str, Any]):
         lines = [f"loss {self.loss:.10g}, penalty {self.penalty:.10g}"]
         for name in self:
             value = self[name]
-            lines.append(f"{name:28} {value.shape!s:14} norm {float(numpy.linalg.norm(value)):.6g}")
+            lines.append(f"{name:28} {value.shape!s:14} norm {_norm(value):.6g}")
         return "\n".join(lines)
+
+
+def _norm(value: Array) -> float:
+    return float(numpy.linalg.norm(value.data if sparse(value) else value))
 
 
 def trace_pass(

@@ -142,7 +142,8 @@ class ArrayExecutor:
                 view += value
             for place, dx in zip(node.inputs, dxs, strict=True):
                 known = deltas[place]
-                deltas[place] = dx if known is None or dx is None else known + dx
+                if dx is not None:
+                    deltas[place] = dx if known is None else known + dx
         return BackwardPass(deltas, gradient)
 
     def scores(self, parameters: Array, buffers: Array, inputs: tuple[Array, ...]) -> Array:
@@ -232,18 +233,21 @@ class ArrayExecutor:
                 value, penalty, gradient = self.gradient(
                     w, state.buffers, batch, training=True, seed=state.seed, step=state.step
                 )
-                if not (math.isfinite(value + penalty) and numpy.isfinite(gradient).all()):
+                norm = math.sqrt(float(numpy.dot(gradient, gradient)))
+                finite = math.isfinite(value + penalty) and numpy.isfinite(gradient).all()
+                clipped = optimizer.clip(numpy, gradient) if finite else gradient
+                # with squares that overflow, adaptive optimizers would stand still for ever
+                if not (finite and math.isfinite(clipped @ clipped) and numpy.isfinite(state.buffers).all()):
                     state.buffers[...] = buffers
                     raise self._non_finite(state, batch, gradient, **where)
-                norm = math.sqrt(float(numpy.dot(gradient, gradient)))
-                gradient = optimizer.clip(numpy, gradient)
+                gradient = clipped
                 rate = rates[number] if factors is None else rates[number] * factors
                 before[...] = w
                 optimizer.update(numpy, w, gradient, state.slots, state.step + 1, rate, decays)
                 self.constrain(w)
                 if not numpy.isfinite(w).all():
                     bad = next(name for name, view in self.layout.views(w).items() if not numpy.isfinite(view).all())
-                    w[...] = before
+                    w[...], state.buffers[...] = before, buffers
                     raise non_finite_error(f"the update of '{bad}'", bad, **where)
             state.step += 1
             losses += numpy.array([value, penalty]) * batch.n_rows
@@ -253,14 +257,22 @@ class ArrayExecutor:
 
     def _non_finite(self, state: TrainState, rows: Batch, gradient: Array, **where: int) -> NonFiniteError:
         """Return the error that names the first node, or parameter's gradient, that is not finite."""
-        passed = self.forward(state.parameters, state.buffers, rows.inputs, seed=state.seed, step=state.step)
+        buffers = state.buffers.copy()
+        passed = self.forward(state.parameters, buffers, rows.inputs, training=True, seed=state.seed, step=state.step)
         for node, output in zip(self.program.graph.nodes, passed.outputs, strict=True):
             if not numpy.isfinite(output.data if sparse(output) else output).all():
                 return non_finite_error(f"the output of '{node.name}'", node.name, **where)
         for name, view in reversed(self.layout.views(gradient).items()):
             if not numpy.isfinite(view).all():
                 return non_finite_error(f"the gradient of '{name}'", name, **where)
-        return non_finite_error("the loss", "loss", **where)
+        for name, view in self.buffer_layout.views(buffers).items():
+            if not numpy.isfinite(view).all():
+                return non_finite_error(f"'{name}'", name, **where)
+        if not numpy.isfinite(self.program.loss.values(numpy, passed.outputs[-1], rows.target)).all():
+            return non_finite_error("the loss", "loss", **where)
+        squares = {name: float(numpy.sum(view * view)) for name, view in self.layout.views(gradient).items()}
+        largest = max(squares, key=squares.__getitem__, default="loss")
+        return non_finite_error(f"the square of the gradient of '{largest}'", largest, **where)
 
 
 def sparse(x: Any) -> bool:

@@ -63,10 +63,10 @@ class Program:
         if self.constraint is not None:
             check_instance("Network", "constraint", self.constraint, Constraint, "MaxNorm(2.0)")
         try:
-            dtype = numpy.dtype(self.dtype)
-        except TypeError:
+            dtype = None if self.dtype is None else numpy.dtype(self.dtype)
+        except (TypeError, ValueError):
             dtype = None
-        if dtype not in DTYPES:
+        if dtype is None or dtype not in DTYPES:  # NumPy holds None to be equal to float64
             raise ArgumentError(f"Network: dtype must be float32 or float64, got {show(self.dtype)}.")
         object.__setattr__(self, "dtype", dtype)
         if len(self.graph.output.shape) == 1:

@@ -41,7 +41,25 @@ class CallbackContext:
 class Callback:
     """Base of callbacks; override the hooks you need.
 
-    The first argument of a hook is the network (for `clearprop.train`) or the estimator (for its `set_callbacks`).
+    The first argument of a hook is the network (for `clearprop.train`) or the estimator (for its `set_callbacks`). The
+    second says where in the run it is called: ``context.task_name`` is ``"fit"`` or ``"epoch"``, and ``context.report``
+    is the `EpochReport` of an epoch that ends.
+
+    Raises
+    ------
+    ArgumentError
+        From `clearprop.train`, for callbacks that are classes or lack a hook.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> class StopBelow(cp.Callback):
+    ...     def on_fit_task_end(self, estimator, context):
+    ...         return context.task_name == "epoch" and context.report.loss < 0.1
+    >>> net = cp.Network([cp.Dense(1, initializer=cp.Constant(0.0), bias=False)], inputs=1)
+    >>> reports = net.fit([[1.0]], [2.0], optimizer=cp.SGD(0.5), epochs=50, callbacks=[StopBelow()])
+    >>> [report.loss for report in reports]  # each epoch halves the residual 2
+    [2.0, 0.5, 0.125, 0.03125]
     """
 
     def setup(self, estimator: Any, context: Any) -> None:
@@ -61,8 +79,10 @@ class Callback:
 class CallbackList:
     """The callbacks of one run."""
 
-    def __init__(self, callbacks: Iterable[Any], estimator: Any, epochs: int) -> None:
-        self.callbacks = tuple(callbacks)
+    def __init__(self, callbacks: Any, estimator: Any, epochs: int, built_in: tuple[Callback, ...] = ()) -> None:
+        if not isinstance(callbacks, Iterable):
+            raise ArgumentError(f"train: callbacks must be a list of callbacks, got {show(callbacks)}; put it into [].")
+        self.callbacks = (*callbacks, *built_in)
         hooks = [name for name in vars(Callback) if not name.startswith("_")]
         for callback in self.callbacks:
             missing = [name for name in hooks if not callable(getattr(callback, name, None))]

@@ -54,6 +54,8 @@ def class_weighted(batch: Batch, class_weight: Any) -> Batch:
             raise ArgumentError(f"train: class_weight names {show(sorted(unknown, key=str))}, which y does not hold.")
         for key, value in class_weight.items():
             check_real("train", f"class_weight[{key!r}]", value, low=0.0)
+        if set(class_weight) >= set(present.tolist()) and not any(class_weight.values()):
+            raise ArgumentError("train: class_weight must have at least one weight > 0, got zeros only.")
         weights = numpy.array([class_weight.get(int(label), 1.0) for label in present])
     else:
         raise ArgumentError(f"train: class_weight must be 'balanced', a mapping or None, got {show(class_weight)}.")
@@ -108,9 +110,17 @@ def prepare(
             raise ArgumentError(
                 f"train: validation must be (X, y) or (X, y, sample_weight), got {len(validation)} items."
             )
-        held_out = net.batch(*validation)
+        try:
+            held_out = net.batch(*validation)
+        except DataError as error:
+            raise DataError(f"train: validation: {error}") from error
     elif validation is not None:
         batch, held_out = split(batch, validation, class_numbers(batch) is not None, seed)
+        if any(part.weight is not None and not part.weight.any() for part in (batch, held_out)):
+            raise DataError(
+                f"train: validation={validation:g} leaves rows of weight 0 only on one side; pass rows to validate on, "
+                "validation=(X, y)."
+            )
     if class_weight is not None:
         batch = class_weighted(batch, class_weight)
     return batch, held_out

@@ -14,7 +14,7 @@ from clearprop.errors import ArgumentError, NonFiniteError
 from clearprop.network import Network
 from clearprop.optimizers import LBFGS
 
-__all__ = ["iterations", "minimize"]
+__all__ = ["check_trainable", "iterations", "minimize"]
 
 
 def minimize(
@@ -44,11 +44,7 @@ def minimize(
     NonFiniteError
         If the loss at the start, or at the end, is not finite.
     """
-    disturbed = [node.name for node in net.graph.nodes if node.layer is not None and node.layer.stochastic]
-    if disturbed:
-        raise ArgumentError(
-            f"LBFGS cannot train '{disturbed[0]}', whose training pass differs from prediction; use Adam() instead."
-        )
+    check_trainable(net)
     # in float32 the rounding of the loss would end the line search early
     precise = net if net.dtype == numpy.float64 else net.astype(numpy.float64)
     batch = batch.astype(precise.dtype)
@@ -61,20 +57,44 @@ def minimize(
             )
         return data + penalty, gradient
 
+    stopped = False
+
+    def keep(result: Any) -> bool:
+        with numpy.errstate(over="ignore"):
+            vector = result.x.astype(net.dtype)
+        finite = bool(numpy.isfinite(result.fun) and numpy.isfinite(vector).all())
+        if finite:
+            net.vector[...] = vector
+        return finite
+
     def callback(intermediate_result: Any) -> None:
-        if numpy.isfinite(intermediate_result.fun) and numpy.isfinite(intermediate_result.x).all():
-            net.vector[...] = intermediate_result.x
-        if on_iteration is not None and on_iteration(float(intermediate_result.fun)):
+        nonlocal stopped
+        keep(intermediate_result)
+        stopped = on_iteration is not None and on_iteration(float(intermediate_result.fun))
+        if stopped:
             raise StopIteration
 
     value, gradient = objective(net.vector.astype(numpy.float64))
     if not (numpy.isfinite(value) and numpy.isfinite(gradient).all()):
         raise _non_finite(1)
     result = optimizer.minimize(objective, net.vector.astype(numpy.float64), max_iterations, callback)
-    if not (numpy.isfinite(result.fun) and numpy.isfinite(result.x).all()):
+    if not stopped and not keep(result):  # who stopped it may have put other parameters in place
         raise _non_finite(int(result.nit) + 1)
-    net.vector[...] = result.x
     return result
+
+
+def check_trainable(net: Network) -> None:
+    """Raise `ArgumentError` for a network that L-BFGS cannot train."""
+    disturbed = [node.name for node in net.graph.nodes if node.layer is not None and node.layer.stochastic]
+    if disturbed:
+        raise ArgumentError(
+            f"LBFGS cannot train '{disturbed[0]}', whose training pass differs from prediction; use Adam() instead."
+        )
+    constrained = list(net.reference().constraints)
+    if constrained:
+        raise ArgumentError(
+            f"LBFGS cannot hold the constraint on '{constrained[0]}'; use Adam() or a penalty such as L2(1e-3)."
+        )
 
 
 def _non_finite(iteration: int) -> NonFiniteError:

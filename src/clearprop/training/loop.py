@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,12 +19,12 @@ from clearprop.state import TrainState
 from clearprop.streams import Purpose, Stream
 from clearprop.training.callbacks import CallbackList
 from clearprop.training.data import prepare
-from clearprop.training.lbfgs import iterations
-from clearprop.training.metrics import check_names, evaluate
+from clearprop.training.lbfgs import check_trainable, iterations
+from clearprop.training.metrics import check_metrics, evaluate, reported
 from clearprop.training.progress import ProgressBar
 from clearprop.training.report import EpochReport
 from clearprop.training.stopping import EarlyStopping, Watch
-from clearprop.validation import check_bool, check_instance, check_integer, show
+from clearprop.validation import check_bool, check_choice, check_instance, check_integer, check_real, show
 
 __all__ = ["run_epochs", "train"]
 
@@ -49,7 +49,7 @@ def train(
     progress: bool = False,
     seed: int = 0,
     state: TrainState | None = None,
-) -> Iterator[EpochReport]:
+) -> Generator[EpochReport]:
     """Train `net` and yield a report after every epoch; to stop early, leave the loop.
 
     The same seed and the same data give the same bits.
@@ -113,6 +113,7 @@ def train(
     """
     optimizer = Adam() if optimizer is None else optimizer
     check_instance("train", "net", net, Network, "Network([Dense(1)], inputs=3)")
+    check_bool("train", "progress", progress)
     if not isinstance(optimizer, Optimizer | LBFGS):
         raise ArgumentError(f"train: optimizer must be an optimizer such as Adam(1e-3), got {show(optimizer)}.")
     check_integer("train", "epochs", epochs, minimum=1)
@@ -122,11 +123,15 @@ def train(
         check_bool("train", "shuffle", shuffle)
     if early_stopping is not None:
         check_instance("train", "early_stopping", early_stopping, EarlyStopping, "EarlyStopping(patience=10)")
-    names = check_names(metrics)
+    if state is not None:
+        check_instance("train", "state", state, TrainState, "report.state")
     data, held_out = prepare(net, X, y, sample_weight, class_weight, validation, seed)
-    hooks = [*callbacks, ProgressBar()] if progress else callbacks
+    names = check_metrics(metrics, data.target if held_out is None else held_out.target)
+    if early_stopping is not None and early_stopping.monitor is not None:
+        check_choice("EarlyStopping", "monitor", early_stopping.monitor, reported(names, held_out is not None))
+    hooks = CallbackList(callbacks, net, epochs, (ProgressBar(),) if progress else ())
     run = Run(net, data, held_out, optimizer, epochs, batch_size, shuffle, names, seed, state)
-    return run_epochs(run, early_stopping, CallbackList(hooks, net, epochs))
+    return run_epochs(run, early_stopping, hooks)
 
 
 @dataclass
@@ -146,6 +151,8 @@ class Run:
 
     def __post_init__(self) -> None:
         net, optimizer = self.net, self.optimizer
+        if isinstance(optimizer, LBFGS):
+            check_trainable(net)
         fresh = {} if isinstance(optimizer, LBFGS) else optimizer.new_slots(numpy, net.vector)
         if self.state is None:
             self.state = TrainState(net.vector, net.buffer_vector, fresh, seed=self.seed)
@@ -159,11 +166,11 @@ class Run:
         # after pickling the state holds copies
         self.state.parameters, self.state.buffers = net.vector, net.buffer_vector
 
-    def reports(self) -> Iterator[EpochReport]:
+    def reports(self) -> Generator[EpochReport]:
         """Yield the reports of all epochs."""
         return self._lbfgs() if isinstance(self.optimizer, LBFGS) else self._stochastic(self.optimizer)
 
-    def _stochastic(self, optimizer: Optimizer) -> Iterator[EpochReport]:
+    def _stochastic(self, optimizer: Optimizer) -> Generator[EpochReport]:
         assert self.state is not None
         net, data, state = self.net, self.data, self.state
         executor = net.executor(optimizer)
@@ -175,12 +182,12 @@ class Run:
             if isinstance(rate, ReduceOnPlateau):
                 rates = [rate.reduced(state.reductions)] * n_batches
             else:
-                rates = [float(rate(step)) for step in steps]
+                rates = [check_real("train", f"learning_rate({step})", rate(step), low=0.0) for step in steps]
             order = _order(self.shuffle, state, data.n_rows)
             loss = executor.run_epoch(state, optimizer, data, order, self.batch_size, rates)
             yield self._report(loss.data, loss.penalty, loss.gradient_norm, rates[-1], began, rate)
 
-    def _lbfgs(self) -> Iterator[EpochReport]:
+    def _lbfgs(self) -> Generator[EpochReport]:
         assert self.state is not None
         net, state = self.net, self.state
         assert isinstance(self.optimizer, LBFGS)
@@ -201,12 +208,13 @@ class Run:
         validation_loss, measured = None, {}
         if held_out is not None or self.metrics:
             rows, prefix = (self.data, "") if held_out is None else (held_out, "validation_")
-            scores = net.executor().scores(net.vector, net.buffer_vector, rows.inputs)
-            if held_out is not None:
-                values = net.loss_function.values(numpy, scores, rows.target)
-                validation_loss = float(numpy.average(values, weights=rows.weight))
-            prediction = net.loss_function.prediction(numpy, scores)
-            found = evaluate(self.metrics, net.loss_function, prediction, rows.target, rows.weight)
+            with numpy.errstate(all="ignore"):  # the report shows what is not finite, and training stops at it
+                scores = net.executor().scores(net.vector, net.buffer_vector, rows.inputs)
+                if held_out is not None:
+                    values = net.loss_function.values(numpy, scores, rows.target)
+                    validation_loss = float(numpy.average(values, weights=rows.weight))
+                prediction = net.loss_function.prediction(numpy, scores)
+                found = evaluate(self.metrics, net.loss_function, prediction, rows.target, rows.weight)
             measured = {f"{prefix}{name}": value for name, value in found.items()}
         if isinstance(rate, ReduceOnPlateau):
             _watch_plateau(rate, state, data + penalty if validation_loss is None else validation_loss)
@@ -225,7 +233,7 @@ class Run:
         )
 
 
-def run_epochs(run: Run, early_stopping: EarlyStopping | None, callbacks: CallbackList) -> Iterator[EpochReport]:
+def run_epochs(run: Run, early_stopping: EarlyStopping | None, callbacks: CallbackList) -> Generator[EpochReport]:
     """Yield the reports of a run, with its callbacks called and its early stopping applied."""
     watch = None if early_stopping is None else Watch(early_stopping, run.net)
     reports = run.reports()
@@ -249,15 +257,21 @@ def run_epochs(run: Run, early_stopping: EarlyStopping | None, callbacks: Callba
             yield report
         callbacks.end()
     finally:
-        reports.close()  # type: ignore[attr-defined]
+        reports.close()
         callbacks.teardown()
 
 
 def _order(shuffle: bool | Order, state: TrainState, n_rows: int) -> Any:
     if callable(shuffle):
-        order = numpy.asarray(shuffle(state.epoch, n_rows))
-        if order.ndim != 1 or order.dtype.kind not in "iu" or order.min() < 0 or order.max() >= n_rows:
-            raise ArgumentError(f"train: shuffle returned {show(order)}, expected row numbers below {n_rows}.")
+        given = shuffle(state.epoch, n_rows)
+        try:
+            order = numpy.asarray(given)
+        except ValueError:  # lists of unequal length
+            order = numpy.empty(0)
+        if order.shape != (n_rows,) or order.dtype.kind not in "iu" or order.min() < 0 or order.max() >= n_rows:
+            raise ArgumentError(
+                f"train: shuffle must return {n_rows} row numbers from 0 to {n_rows - 1}, got {show(given)}."
+            )
         return order
     if shuffle:
         return Stream(state.seed, Purpose.SHUFFLE, epoch=state.epoch).permutation(n_rows)

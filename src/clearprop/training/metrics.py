@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy
 
 from clearprop.errors import ArgumentError
 from clearprop.losses import Hinge, Loss
-from clearprop.validation import show
+from clearprop.validation import check_choice
 
-__all__ = ["METRICS", "evaluate", "is_better_greater"]
+__all__ = ["METRICS", "check_metrics", "evaluate", "is_better_greater", "reported"]
 
 Array = Any
 
@@ -59,13 +59,23 @@ METRICS: dict[str, tuple[Metric, bool]] = {  # name: (function, whether greater 
 }
 
 
-def check_names(names: Any) -> tuple[str, ...]:
-    """Return the names of metrics as a tuple, or raise `ArgumentError`."""
-    checked: tuple[str, ...] = (names,) if isinstance(names, str) else tuple(names)
-    for name in checked:
-        if name not in METRICS:
-            raise ArgumentError(f"train: metrics must be among {', '.join(METRICS)}, got {show(name)}.")
-    return checked
+def check_metrics(names: Any, target: Array) -> tuple[str, ...]:
+    """Return the names of metrics as a tuple, or raise `ArgumentError` for one unknown or unfit for the target."""
+    given: list[Any] = list(names) if isinstance(names, Iterable) and not isinstance(names, str) else [names]
+    for name in given:
+        check_choice("train", "metrics", name, METRICS)
+        if name == "accuracy" and not ((target >= 0).all() and (target.ndim == 1 or (target <= 1).all())):
+            raise ArgumentError("train: metrics: 'accuracy' needs classes, got other numbers; use 'r2' instead.")
+        if name != "accuracy" and target.ndim == 1:
+            raise ArgumentError(f"train: metrics: {name!r} needs numbers, got classes; use 'accuracy' instead.")
+    return tuple(given)
+
+
+def reported(names: tuple[str, ...], held_out: bool) -> tuple[str, ...]:
+    """Return the names of the quantities that a run with these metrics reports."""
+    if not held_out:
+        return ("loss", "data_loss", *names)
+    return ("loss", "data_loss", "validation_loss", *(f"validation_{name}" for name in names))
 
 
 def is_better_greater(name: str) -> bool:

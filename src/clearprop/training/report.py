@@ -38,6 +38,14 @@ class EpochReport:
         (``"accuracy"``).
     state : TrainState
         The living state of the run; hand it to `clearprop.train` to continue where this run ends.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> net = cp.Network([cp.Dense(1, initializer=cp.Constant(0.0))], inputs=1)
+    >>> report = net.fit([[1.0]], [2.0], optimizer=cp.SGD(0.5), epochs=1)[0]  # the score was 0, dW = db = -2
+    >>> report.epoch, report.loss, round(report.gradient_norm, 4)
+    (1, 2.0, 2.8284)
     """
 
     epoch: int

@@ -6,10 +6,11 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from clearprop.errors import ArgumentError
 from clearprop.network import Network
 from clearprop.training.metrics import is_better_greater
 from clearprop.training.report import EpochReport
-from clearprop.validation import check_bool, check_integer, check_real
+from clearprop.validation import check_bool, check_integer, check_real, show
 
 __all__ = ["EarlyStopping", "Watch"]
 
@@ -18,17 +19,39 @@ __all__ = ["EarlyStopping", "Watch"]
 class EarlyStopping:
     """Stop when a quantity has not improved for a while.
 
+    A patience of k stops after k epochs in a row in which the quantity did not beat its best value so far by more than
+    `tolerance`. As in scikit-learn, the best value moves with every improvement, however small; in Keras only with
+    those that count.
+
     Parameters
     ----------
-    patience : int, default=10
+    patience : int >= 1, default=10
         Epochs to wait for an improvement.
-    tolerance : float, default=0.0
-        An improvement counts if it is larger than this.
+    tolerance : float >= 0, default=0.0
+        An improvement counts if it is larger than this, in the units of the quantity.
     monitor : str or None
         Quantity of the report to watch: ``"validation_loss"`` (the default where there are validation rows),
         ``"loss"`` (the default elsewhere), or a metric such as ``"validation_accuracy"``.
     restore_best : bool, default=True
         At the end, put back the parameters of the best epoch.
+
+    Raises
+    ------
+    ArgumentError
+        For arguments outside these ranges; in training, if the reports have no such quantity.
+
+    Examples
+    --------
+    At a learning rate of 2.5 the score overshoots further each time, so no epoch beats the first one:
+
+    >>> import clearprop as cp
+    >>> net = cp.Network([cp.Dense(1, bias=False)], inputs=1)
+    >>> len(net.fit([[1.0]], [2.0], optimizer=cp.SGD(2.5), epochs=50, early_stopping=cp.EarlyStopping(patience=3)))
+    4
+
+    References
+    ----------
+    Prechelt (1998), "Early stopping - but when?".
     """
 
     patience: int = 10
@@ -39,6 +62,11 @@ class EarlyStopping:
     def __post_init__(self) -> None:
         check_integer("EarlyStopping", "patience", self.patience, minimum=1)
         check_real("EarlyStopping", "tolerance", self.tolerance, low=0.0)
+        if self.monitor is not None and not isinstance(self.monitor, str):
+            raise ArgumentError(
+                "EarlyStopping: monitor must be a name such as 'validation_loss' or 'validation_accuracy', or None, "
+                f"got {show(self.monitor)}."
+            )
         check_bool("EarlyStopping", "restore_best", self.restore_best)
 
 
