@@ -63,4 +63,4 @@ def test_errors_can_be_caught_together_and_as_built_in_ones():
     for error in errors:
         assert issubclass(error, cp.ClearpropError)
         if error is not cp.ClearpropError:
-            assert issubclass(error, ValueError | AssertionError | ImportError)
+            assert issubclass(error, ValueError | AssertionError | ImportError | KeyError)

@@ -37,7 +37,7 @@ _HOMES = {
     "errors": [
         "ArgumentError", "ClearpropError", "DataError", "GradientCheckError", "MissingExtraError",
         "ModelFileError", "NoGradientError",
-        "NonFiniteError", "ShapeError",
+        "NonFiniteError", "ShapeError", "UnknownNameError",
     ],
 }  # fmt: skip
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

@@ -9,11 +9,11 @@ import numpy
 
 from clearprop.engines import Batch, Program
 from clearprop.engines.array import sparse
-from clearprop.errors import DataError, ShapeError
+from clearprop.errors import DataError, NonFiniteError, ShapeError
 from clearprop.graph import Graph
 from clearprop.layers import Dense
 
-__all__ = ["check_inputs", "make_batch"]
+__all__ = ["check_finite", "check_inputs", "make_batch"]
 
 Array = Any
 
@@ -138,3 +138,29 @@ def _numbers(name: str, values: Any, dtype: Any, remedy: str) -> Array:
             return array.astype(dtype, copy=False)
     except (TypeError, ValueError, OverflowError) as error:
         raise DataError(f"{name} must be an array of real numbers: {error}; {remedy}.") from error
+
+
+def check_finite(what: str, values: Array, named: Mapping[str, Array], output: str) -> Array:
+    """Return `values`, or raise `NonFiniteError`.
+
+    Parameters
+    ----------
+    what : str
+        What the values are.
+    values : array
+        Numbers that a network computed.
+    named : mapping of str to array
+        The network's parameters and buffers: the first one that is not finite is named as the cause.
+    output : str
+        The node to name where all of them are finite.
+    """
+    finite = numpy.isfinite(values)
+    if finite.all():
+        return values
+    bad = next((name for name, view in named.items() if not numpy.isfinite(view).all()), None)
+    cause = f"'{bad}' holds a number that is not finite" if bad else "the numbers grew too large on the way"
+    raise NonFiniteError(
+        f"the {what} of the network must be finite, got {values[~finite][0]}: {cause}; scale the inputs (and targets) "
+        "to about -3 to 3, or train again.",
+        node=bad or output,
+    )

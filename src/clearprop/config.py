@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from numbers import Integral, Real
 from typing import Any, ClassVar, TypeVar
 
 from clearprop.errors import ArgumentError, ModelFileError
@@ -67,12 +68,14 @@ def to_config(value: Any, where: str = "value") -> Config:
             for field in dataclasses.fields(value)
         }
         return {"kind": type(value).__name__, **fields}
-    if value is None or isinstance(value, bool | int | str):
+    if value is None or isinstance(value, bool | str):
         return value
-    if isinstance(value, float):
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
         if not math.isfinite(value):
             raise ArgumentError(f"{where}: {value!r} cannot be saved; use a finite number.")
-        return value
+        return float(value)
     if isinstance(value, tuple | list):
         return [to_config(item, f"{where}[{index}]") for index, item in enumerate(value)]
     raise ArgumentError(

@@ -16,6 +16,7 @@ __all__ = [
     "NoGradientError",
     "NonFiniteError",
     "ShapeError",
+    "UnknownNameError",
 ]
 
 
@@ -49,6 +50,12 @@ class MissingExtraError(ClearpropError, ImportError):
 
 class ModelFileError(ClearpropError, ValueError):
     """A model file is damaged, foreign or of a newer format."""
+
+
+class UnknownNameError(ClearpropError, KeyError):
+    """A mapping, such as a trace, holds nothing of that name."""
+
+    __str__ = Exception.__str__  # KeyError shows the repr of its message
 
 
 class NonFiniteError(ClearpropError, ValueError):

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import re
-import tempfile
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 from clearprop.errors import ArgumentError, ModelFileError
 from clearprop.validation import show
 
-__all__ = ["FORMAT", "read_model", "write_atomically", "write_model"]
+__all__ = ["FORMAT", "check_arrays", "read_model", "write_atomically", "write_model"]
 
 FORMAT = 1
 _BLANK = "0" * 64
@@ -29,13 +29,15 @@ _DIGEST = re.compile(rb'\\"digest\\":\s*\\"([0-9a-f]{64})\\"')
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     """Write `data` to `path` so that a reader, or a crash, finds the old file or the new one and nothing between."""
     target = as_path(path)
-    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, _mode(target))
+        with contextlib.suppress(FileNotFoundError):
+            os.chmod(temporary, target.stat().st_mode & 0o777)
         os.replace(temporary, target)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -55,15 +57,6 @@ def as_path(path: Any) -> Path:
         return Path(path)
     except TypeError:
         raise ArgumentError(f"path must be a string or a pathlib.Path, got {show(path)}.") from None
-
-
-def _mode(target: Path) -> int:
-    """Return the permissions of the file that is replaced, else those of a file that `open` would make."""
-    if target.exists():
-        return target.stat().st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
 
 
 def write_model(path: str | os.PathLike[str], description: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
@@ -138,3 +131,14 @@ def read_model(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, 
             f"'{name}' has format {description.get('clearprop')!r}, this version reads {FORMAT}; update clearprop."
         )
     return description, arrays
+
+
+def check_arrays(arrays: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]], dtype: Any) -> None:
+    """Raise `ModelFileError` unless the tensors of a file have the shapes and the dtype of its description."""
+    for name, shape in shapes.items():
+        stored = arrays.get(name)
+        if stored is None or stored.shape != shape or stored.dtype != dtype:
+            got = "nothing" if stored is None else f"{stored.dtype} {stored.shape}"
+            raise ModelFileError(
+                f"the model file has {got} for '{name}', expected {dtype} {shape}; save the network again."
+            )

@@ -11,7 +11,7 @@ from clearprop.config import from_config, to_config
 from clearprop.errors import ArgumentError, ModelFileError, ShapeError
 from clearprop.layers.base import Layer, Shape
 from clearprop.parameters import Layout, Parameter
-from clearprop.validation import check_integer, show
+from clearprop.validation import check_integer, check_name, show
 
 __all__ = ["Graph", "GraphNode", "Input", "Node"]
 
@@ -104,6 +104,7 @@ class Input(Node):
             raise ArgumentError("Input: shape must have at least one axis, got (); pass the number of features.")
         for size in sizes:
             check_integer("Input", "shape", size, minimum=1)
+        check_name("Input", name)
         super().__init__(None, (), tuple(int(size) for size in sizes), name)
 
 
@@ -218,6 +219,27 @@ class Graph:
                 raise ArgumentError(f"Network: each element of layers must be a layer, got {show(layer)}{hint}")
             node = layer(node)
         return cls.from_output(node)
+
+    @classmethod
+    def make(cls, layers: Sequence[Layer] | Node, inputs: Any) -> Graph:
+        """Return the graph of a chain of layers, or of an output node, as `Network` takes them."""
+        if isinstance(layers, Node):
+            if inputs is not None and not (isinstance(inputs, Sequence) and all(isinstance(x, Node) for x in inputs)):
+                raise ArgumentError(
+                    f"Network: inputs of a graph must be a list of its Input nodes or None, got {show(inputs)}; the "
+                    "shapes stand in Input."
+                )
+            return cls.from_output(layers, inputs)
+        if isinstance(layers, Layer) or not isinstance(layers, Sequence) or isinstance(layers, str):
+            raise ArgumentError(
+                f"Network: layers must be a list of layers or the output node of a graph, got {show(layers)}; "
+                "write [Dense(10)] or Dense(10)(Input(64))."
+            )
+        if not layers:
+            raise ArgumentError("Network: layers must hold at least one layer, got none; write [Dense(10)].")
+        if inputs is None:
+            raise ArgumentError("Network: a list of layers needs inputs=, the number of features or shape of a row.")
+        return cls.chain(layers, inputs)
 
     @property
     def output(self) -> GraphNode:

@@ -6,20 +6,21 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import numpy
 
-from clearprop.batches import check_inputs, make_batch
+from clearprop.batches import check_finite, check_inputs, make_batch
 from clearprop.engines import Batch, Executor, Program, choose
 from clearprop.engines.array import ArrayEngine, ArrayExecutor
-from clearprop.errors import ArgumentError, ModelFileError, NonFiniteError
-from clearprop.files import read_model, write_model
+from clearprop.errors import ArgumentError
+from clearprop.files import read_model
 from clearprop.graph import Graph, Node
 from clearprop.layers import Layer
 from clearprop.losses import Loss, SquaredError
 from clearprop.optimizers import SGD, Optimizer
 from clearprop.penalties import Constraint, Penalty
+from clearprop.saving import SavedNetwork
 from clearprop.summary import Summary, summarize
 from clearprop.trace import Trace, trace_pass
 from clearprop.validation import check_integer, show
@@ -29,7 +30,7 @@ __all__ = ["Network", "load"]
 Array = Any
 
 
-class Network:
+class Network(SavedNetwork):
     """A feedforward network.
 
     Parameters
@@ -80,7 +81,7 @@ class Network:
         dtype: Any = numpy.float32,
         engine: str = "auto",
     ) -> None:
-        graph = _graph(layers, inputs)
+        graph = Graph.make(layers, inputs)
         self._prepare(
             Program(graph, SquaredError() if loss is None else loss, penalty, constraint, dtype), seed, engine
         )
@@ -101,7 +102,7 @@ class Network:
         self._executors: dict[str, Any] = {}
 
     @classmethod
-    def from_program(cls, program: Program, *, seed: int = 0, engine: str = "auto") -> Network:
+    def from_program(cls, program: Program, *, seed: int = 0, engine: str = "auto") -> Self:
         """Return a fresh network of a program: graph, loss, penalty, constraint and dtype."""
         network = cls.__new__(cls)
         network._prepare(program, seed, engine)
@@ -290,17 +291,8 @@ class Network:
         )
 
     def _finite(self, what: str, values: Array) -> Array:
-        """Return `values`, or raise `NonFiniteError`."""
-        if numpy.isfinite(values).all():
-            return values
-        bad = [name for name, view in {**self.parameters, **self.buffers}.items() if not numpy.isfinite(view).all()]
-        node = bad[0] if bad else self.graph.output.name
-        cause = f"'{node}' holds a number that is not finite" if bad else "the numbers grew too large on the way"
-        raise NonFiniteError(
-            f"the {what} of the network must be finite, got {values[~numpy.isfinite(values)][0]}: {cause}; scale the "
-            "inputs (and targets) to about -3 to 3, or train again.",
-            node=node,
-        )
+        """Return `values`, or raise `NonFiniteError` with the first parameter, or else the output, named."""
+        return check_finite(what, values, {**self.parameters, **self.buffers}, self.graph.output.name)
 
     def _buffers(self, training: bool) -> Array:
         """Return the buffers, or a copy where a pass would write to them."""
@@ -314,7 +306,7 @@ class Network:
         boxes = [repr(node.layer) for node in self.graph.nodes if node.layer is not None]
         return f"Network([{', '.join(boxes)}], loss={self.loss_function!r}, n_parameters={self.n_parameters})"
 
-    # ---- copies and files
+    # ---- copies
 
     def astype(self, dtype: Any) -> Network:
         """Return a copy whose parameters and computation have another dtype."""
@@ -330,73 +322,6 @@ class Network:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_executors": {}}
 
-    def to_config(self) -> dict[str, Any]:
-        """Return the network without its numbers, as something the json module can write.
-
-        Examples
-        --------
-        >>> import clearprop as cp
-        >>> net = cp.Network([cp.Dense(2)], inputs=3, loss=cp.Huber())
-        >>> cp.Network.from_config(net.to_config()).to_config() == net.to_config()
-        True
-        """
-        return {**self.program.to_config(), "seed": self.seed}
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any], engine: str = "auto") -> Network:
-        """Return a fresh network from what `to_config` returned."""
-        return cls._from_config(Program.from_config(config), config, engine)
-
-    @classmethod
-    def _from_config(cls, program: Program, config: Mapping[str, Any], engine: str) -> Network:
-        try:
-            seed = check_integer("Network", "seed", config["seed"])
-        except (KeyError, ArgumentError) as error:
-            raise ModelFileError(f"the description of the network is damaged: {error}; save it again.") from error
-        return cls.from_program(program, seed=seed, engine=engine)
-
-    def save(self, path: str | os.PathLike[str], *, extra: Mapping[str, Any] | None = None) -> None:
-        """Write the network to a file, at once or not at all.
-
-        Parameters
-        ----------
-        path : path-like
-            One safetensors file; an existing one is replaced.
-        extra : mapping or None
-            Further entries of the file's JSON description.
-        """
-        arrays = {f"parameters/{name}": view for name, view in self.parameters.items()}
-        arrays |= {f"buffers/{name}": view for name, view in self.buffers.items()}
-        extra = {} if extra is None else extra
-        if not isinstance(extra, Mapping) or "network" in extra:
-            raise ArgumentError(
-                f"save: extra must be a mapping without 'network', which is taken, got {show(extra)}; rename it."
-            )
-        write_model(path, {"network": self.to_config(), **extra}, arrays)
-
-    @classmethod
-    def from_file(cls, description: Mapping[str, Any], arrays: Mapping[str, Array], engine: str = "auto") -> Network:
-        """Return the network that a model file holds; its shapes and dtypes must be those of the description."""
-        if "network" not in description:
-            raise ModelFileError("the model file holds no network; it has to be one that net.save wrote.")
-        program = Program.from_config(description["network"])
-        parts = {"parameters": program.graph.parameter_layout(), "buffers": program.graph.buffer_layout()}
-        wanted = {
-            f"{part}/{name}": slot.parameter.shape for part, slots in parts.items() for name, slot in slots.items()
-        }
-        for name, shape in wanted.items():  # before anything of these shapes is made
-            stored = arrays.get(name)
-            if stored is None or stored.shape != shape or stored.dtype != program.dtype:
-                got = "nothing" if stored is None else f"{stored.dtype} {stored.shape}"
-                raise ModelFileError(
-                    f"the model file has {got} for '{name}', expected {program.dtype} {shape}; save the network again."
-                )
-        network = cls._from_config(program, description["network"], engine)
-        for part, views in (("parameters", network.parameters), ("buffers", network.buffers)):
-            for name, view in views.items():
-                view[...] = arrays[f"{part}/{name}"]
-        return network
-
 
 def load(path: str | os.PathLike[str], *, engine: str = "auto") -> Network:
     """Return the network that `Network.save` or ``clearprop train`` wrote.
@@ -409,23 +334,3 @@ def load(path: str | os.PathLike[str], *, engine: str = "auto") -> Network:
         If it cannot be read.
     """
     return Network.from_file(*read_model(path), engine)
-
-
-def _graph(layers: Any, inputs: Any) -> Graph:
-    if isinstance(layers, Node):
-        if inputs is not None and not (isinstance(inputs, Sequence) and all(isinstance(x, Node) for x in inputs)):
-            raise ArgumentError(
-                f"Network: inputs of a graph must be a list of its Input nodes or None, got {show(inputs)}; the shapes "
-                "stand in Input."
-            )
-        return Graph.from_output(layers, inputs)
-    if isinstance(layers, Layer) or not isinstance(layers, Sequence) or isinstance(layers, str):
-        raise ArgumentError(
-            f"Network: layers must be a list of layers or the output node of a graph, got {show(layers)}; "
-            "write [Dense(10)] or Dense(10)(Input(64))."
-        )
-    if not layers:
-        raise ArgumentError("Network: layers must hold at least one layer, got none; write [Dense(10)].")
-    if inputs is None:
-        raise ArgumentError("Network: a list of layers needs inputs=, the number of features or the shape of a row.")
-    return Graph.chain(layers, inputs)

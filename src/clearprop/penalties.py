@@ -211,4 +211,6 @@ class MaxNorm(Constraint):
     def project(self, xp: Any, w: Any) -> Any:
         """Return `w` with its columns scaled down to the limit where they exceed it."""
         norm = xp.sqrt(xp.sum(w * w, axis=0, keepdims=True))
-        return xp.where(norm > self.limit, w * (self.limit / xp.where(norm > 0.0, norm, xp.ones_like(norm))), w)
+        # a norm that overflows is left alone: the next loss then says what happened
+        above = (norm > self.limit) & xp.isfinite(norm)
+        return xp.where(above, w * (self.limit / xp.where(above, norm, xp.ones_like(norm))), w)

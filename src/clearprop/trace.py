@@ -10,7 +10,7 @@ import numpy
 
 from clearprop.engines import Batch
 from clearprop.engines.array import ArrayExecutor, sparse
-from clearprop.errors import ArgumentError
+from clearprop.errors import UnknownNameError
 from clearprop.optimizers import Optimizer
 from clearprop.validation import check_instance
 
@@ -94,18 +94,8 @@ class Trace(Mapping[str, Any]):
         found = dict(self.nodes[node].quantities()) if node in self.nodes else {}
         if quantity not in found:
             known = [f"{node}.{item}" for item in found] or list(self.nodes)
-            raise ArgumentError(f"trace: no quantity {name!r}; known are {', '.join(known)}.")
+            raise UnknownNameError(f"trace: no quantity {name!r}; known are {', '.join(known)}.")
         return found[quantity]
-
-    def __contains__(self, name: object) -> bool:
-        return name in list(self)
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """Return a quantity, or `default` where the pass has none of that name."""
-        try:
-            return self[name]
-        except ArgumentError:
-            return default
 
     def __iter__(self) -> Iterator[str]:
         return (f"{node.name}.{quantity}" for node in self.nodes.values() for quantity, _ in node.quantities())

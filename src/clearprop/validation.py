@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection
 from numbers import Integral, Real
 from typing import Any
 
 from clearprop.errors import ArgumentError
 
-__all__ = ["check_bool", "check_choice", "check_instance", "check_integer", "check_real", "show"]
+__all__ = ["check_bool", "check_choice", "check_instance", "check_integer", "check_name", "check_real", "show"]
 
 
 def show(value: object, limit: int = 60) -> str:
@@ -61,6 +62,12 @@ def check_choice(owner: str, name: str, value: Any, choices: Collection[Any]) ->
     if not isinstance(value, str) or value not in choices:
         allowed = ", ".join(repr(choice) for choice in choices)
         raise ArgumentError(f"{owner}: {name} must be one of {allowed}, got {show(value)}.")
+
+
+def check_name(owner: str, name: Any) -> None:
+    """Raise `ArgumentError` unless `name` is None or can name a node: letters, digits and underscores."""
+    if name is not None and not (isinstance(name, str) and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name)):
+        raise ArgumentError(f"{owner}: name must be letters, digits and _ (no dots or blanks), got {show(name)}.")
 
 
 def check_instance(owner: str, name: str, value: Any, kind: type, example: str) -> None:

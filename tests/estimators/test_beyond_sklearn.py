@@ -84,7 +84,7 @@ def test_quantile_loss_hits_its_quantile():
 )
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_every_classification_loss_learns(loss, n_classes):
-    X, y = IRIS_X[IRIS_Y < n_classes], np.array(["a", "b", "c"])[IRIS_Y[IRIS_Y < n_classes]]
+    X, y = IRIS_X[n_classes > IRIS_Y], np.array(["a", "b", "c"])[IRIS_Y[n_classes > IRIS_Y]]
     model = cp.MLPClassifier(16, loss=loss, random_state=0, max_iter=300, learning_rate_init=0.01).fit(X, y)
     assert model.score(X, y) > 0.95
     if loss in ("hinge", cp.Huber()):

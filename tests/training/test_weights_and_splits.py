@@ -102,7 +102,7 @@ ACCURACIES = [
 ]
 
 
-@pytest.mark.parametrize(("loss", "units", "y", "decide"), ACCURACIES, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(("loss", "units", "y", "decide"), ACCURACIES)
 def test_accuracy_is_scikit_learns(loss, units, y, decide):
     net = cp.Network([cp.Dense(units)], inputs=3, loss=loss)
     weight = numpy.arange(40.0)

@@ -12,7 +12,12 @@ from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d, compute_sample_weight
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
+from sklearn.utils.multiclass import (
+    _check_partial_fit_first_call,
+    check_classification_targets,
+    type_of_target,
+    unique_labels,
+)
 from sklearn.utils.validation import validate_data
 
 from clearprop.errors import ArgumentError, DataError
@@ -116,6 +121,7 @@ validation_loss_curve_, stopped_, n_iter_, t_, n_layers_, n_outputs_, out_activa
             dtype=(numpy.float64, numpy.float32),
             reset=reset,
         )
+        check_classification_targets(y)
         if y.ndim == 2 and y.shape[1] == 1 and not scipy.sparse.issparse(y):
             y = column_or_1d(y, warn=True)
         if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
@@ -168,6 +174,8 @@ validation_loss_curve_, stopped_, n_iter_, t_, n_layers_, n_outputs_, out_activa
         if self.class_weight is None:
             return weight
         weights = compute_sample_weight(self.class_weight, y)
+        if (weights < 0).any():
+            raise ArgumentError(f"class_weight must hold numbers >= 0, got {self.class_weight}.")
         return weights if weight is None else weights * weight
 
     def _from_prediction(self, prediction: Array) -> Array:

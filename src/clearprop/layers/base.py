@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Protocol
 from clearprop.config import Configurable
 from clearprop.errors import ArgumentError, NoGradientError, ShapeError
 from clearprop.parameters import Parameter
-from clearprop.validation import show
+from clearprop.validation import check_name
 
 __all__ = ["Activation", "Array", "Context", "Layer", "Shape", "default_noise", "like"]
 
@@ -108,12 +108,7 @@ class Layer(Configurable):
     stochastic: ClassVar[bool] = False  # training and prediction differ
 
     def __post_init__(self) -> None:
-        if self.name is not None and (
-            not isinstance(self.name, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.name)
-        ):
-            raise ArgumentError(
-                f"{type(self).__name__}: name must be letters, digits and _ (no dots or blanks), got {show(self.name)}."
-            )
+        check_name(type(self).__name__, self.name)
 
     def __call__(self, *nodes: _Node) -> Any:
         """Append a node with this layer to the graph that `nodes` belong to, and return it."""

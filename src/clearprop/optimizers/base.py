@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from clearprop.config import Configurable
 from clearprop.errors import ArgumentError
 from clearprop.parameters import Layout
-from clearprop.schedules import Rate, Schedule, resolve
+from clearprop.schedules import Rate, resolve
 from clearprop.validation import check_real, show
 
 __all__ = ["Array", "Optimizer"]
@@ -64,7 +64,7 @@ class Optimizer(Configurable):
 
     def __post_init__(self) -> None:
         owner = type(self).__name__
-        if not isinstance(self.learning_rate, Schedule) and not callable(self.learning_rate):
+        if isinstance(self.learning_rate, type) or not callable(self.learning_rate):
             check_real(owner, "learning_rate", self.learning_rate, low=0.0, closed="neither")
         for name in ("clip_norm", "clip_value"):
             if getattr(self, name) is not None:
