@@ -15,6 +15,8 @@ from sklearn.exceptions import NotFittedError
 
 import clearprop as cp
 from clearprop import ArgumentError, DataError, ModelFileError, NonFiniteError, ShapeError
+from clearprop.estimators.table_file import read_table
+from clearprop.estimators.table_training import TableTraining
 from clearprop.files import FORMAT, write_model
 
 NAN, INF = float("nan"), float("inf")
@@ -140,7 +142,8 @@ NETWORKS = [
     ("step-decay", lambda: cp.StepDecay(0.1, every=0), ArgumentError, "every", "got 0", ">= 1"),
     ("plateau", lambda: cp.ReduceOnPlateau(0.1, factor=1.0), ArgumentError, "factor", "got 1.0", "< 1"),
     ("warm-up", lambda: cp.WarmUp("x", 3), ArgumentError, "schedule", "got 'x'", "finite number"),
-    ("parameter-name", lambda: net().trace(X, Y)["dense_1.V"], cp.UnknownNameError, "'dense_1.V'", "known"),
+    ("parameter-name", lambda: net().trace(X, Y)["dense_1.V"], cp.UnknownNameError, "'dense_1.V'", "known",
+     "dense_1.a"),
     ("trace-optimizer", lambda: net().trace(X, Y, optimizer=cp.Adam), ArgumentError, "optimizer", "Adam", "Adam()"),
     ("check-network", lambda: cp.check_gradient([1], X, Y), ArgumentError, "net", "[1]", "pass for example"),
     ("check-entries", lambda: cp.check_gradient(net(), X, Y, max_entries=0), ArgumentError, "max_entries", "0", ">= 1"),
@@ -428,10 +431,43 @@ FILES = [
      "list", "damaged"),
 ]  # fmt: skip
 
+
+def table(folder, text, name="data.csv"):
+    (folder / name).write_text(text)
+    return read_table(folder / name)
+
+
+def model(folder, text, target="y", **options):
+    return TableTraining(table(folder, text), target, **options)
+
+
+GOOD = "a,b,y\n" + "".join(f"{i},{i * i % 7},{'yes' if i % 3 else 'no'}\n" for i in range(30))
+
+TABLES = [
+    ("missing-file", lambda f: read_table(f / "none.csv"), DataError, "none.csv", "cannot", "file"),
+    ("empty-file", lambda f: table(f, ""), DataError, "data.csv", "empty", "header"),
+    ("no-rows", lambda f: table(f, "a,b\n"), DataError, "data.csv", "no rows", "at least one row"),
+    ("ragged", lambda f: table(f, "a,b\n1,2\n3\n"), DataError, "data.csv:3", "1 field", "header has 2"),
+    ("twice", lambda f: table(f, "a,a\n1,2\n"), DataError, "'a'", "more than once", "rename"),
+    ("half-parquet", lambda f: table(f, "PAR1 and no more", "data.parquet"), DataError, "data.parquet", "Parquet",
+     "write it again"),
+    ("target-missing", lambda f: model(f, GOOD, "z"), DataError, "'z'", "data.csv", "there are 'a'"),
+    ("target-close", lambda f: model(f, GOOD.replace("y\n", "label\n", 1), "lable"), DataError, "'lable'", "data.csv",
+     "did you mean 'label'"),
+    ("column-missing", lambda f: TableTraining(table(f, GOOD), "y").model.predict(table(f, "a\n1\n", "new.csv")),
+     DataError, "'b'", "new.csv", "there are 'a'"),
+    ("not-a-number", lambda f: model(f, GOOD.replace("\n7,", "\nseven,")), DataError, "data.csv:9", "'seven'",
+     "--na seven"),
+    ("one-class", lambda f: model(f, GOOD.replace("no", "yes")), DataError, "'y'", "'yes' in every row", "two classes"),
+    ("no-features", lambda f: model(f, "y\n1.5\n2.5\n"), DataError, "data.csv", "no column left", "learn from"),
+    ("target-as-feature", lambda f: model(f, GOOD, features=["y"]), ArgumentError, "'y'", "target", "leave it out"),
+]  # fmt: skip
+
 TABLE = [
     pytest.param(*row[1:3], row[3:], id=f"{group}-{row[0]}")
     for group, rows in (
-        ("network", NETWORKS), ("data", DATA), ("train", TRAINING), ("estimator", ESTIMATORS), ("file", FILES)
+        ("network", NETWORKS), ("data", DATA), ("train", TRAINING), ("estimator", ESTIMATORS), ("file", FILES),
+        ("table", TABLES),
     )
     for row in rows
 ]  # fmt: skip
