@@ -299,3 +299,10 @@ def test_divergence_stops_at_once_and_keeps_finite_parameters():
         model.fit(IRIS_X * 1e3, IRIS_Y, sample_weight=np.ones(150))
     assert raised.value.epoch >= 1
     assert np.isfinite(model.network_.vector).all()
+
+
+def test_a_restored_model_trains_on_from_parameters_set_by_hand():
+    model = pickle.loads(pickle.dumps(cp.MLPRegressor(hidden_layer_sizes=(), max_iter=2).fit(IRIS_X, IRIS_Y)))
+    model.intercepts_[0][...] = 50.0
+    model.partial_fit(IRIS_X, IRIS_Y)
+    assert model.intercepts_[0][0] == pytest.approx(50.0, abs=0.1)

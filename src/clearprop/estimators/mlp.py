@@ -238,6 +238,8 @@ class BaseMLP(
         state = self._state
         if state is not None and set(state.slots) != set(optimizer.new_slots(numpy, self.network_.vector)):
             state = None  # another solver than last time
+        if state is not None:  # after pickling, or where the user set parameters since
+            state.parameters, state.buffers = self.network_.vector, self.network_.buffer_vector
         rows = None if held_out is None else held_out[0]
         seed = int(random_state.randint(2**31)) if self._draws_noise() else 0
         epochs = 1 if incremental else self.max_iter
