@@ -18,6 +18,7 @@ __all__ = ["GradientReport", "ParameterCheck", "check_gradient"]
 
 WIDTHS = (1e-3, 1e-4, 1e-5)  # tried in turn: a narrow stencil steps over fewer kinks, a wide one rounds less
 KINK_WIDTH = 1e-7
+NARROW = (1e-6, 1e-7, 1e-8)  # with many rows, wider stencils always cross some kink
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class ParameterCheck:
     error: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GradientReport:
     """What `check_gradient` found.
 
@@ -68,6 +69,8 @@ class GradientReport:
         lines += [f"{c.name:{width}}  {c.n_checked:7}  {c.n_kinks:5}  {c.error:.1e}" for c in self.checks]
         return "\n".join(lines)
 
+    __repr__ = __str__
+
 
 def check_gradient(
     net: Network,
@@ -84,7 +87,8 @@ def check_gradient(
     All of it happens on a float64 copy of the network. The numeric derivative is a central difference with four
     points, (8 (f(+h) - f(-h)) - (f(+2h) - f(-2h))) / 12 h, relative to the largest entry of the parameter's gradient.
     Where it disagrees the step is made narrower, and last the two one-sided differences are taken: if they differ,
-    the loss has a kink there and the analytic value has to lie between them. Entries of a parameter whose gradient is
+    the loss has a kink there and the analytic value has to lie between them. Kinks of other rows near by are stepped
+    over by steps down to 1e-8, within their rounding. Entries of a parameter whose gradient is
     below 1e-5 of the loss are compared on that scale, for their differences drown in the rounding of the loss.
 
     Parameters
@@ -184,6 +188,9 @@ def _check(
             if abs(left - right) > slack and min(left, right) - slack <= analytic <= max(left, right) + slack:
                 n_kinks += 1
                 continue
+            if any(_steps_over(values, place, width, loss, analytic, tolerance * scale, unit) for width in NARROW):
+                n_kinks += 1
+                continue
             raise GradientCheckError(
                 f"the gradient of '{name}' is wrong at {tuple(int(i) for i in place)}: backward gives {analytic:.10g}, "
                 f"finite differences give {numeric:.10g} (relative error {error:.1e}, allowed {tolerance:g}); "
@@ -210,6 +217,17 @@ def _central(values: Any, place: Any, width: float, loss: Callable[[], float], m
     # at a kink the bend grows like h, elsewhere like h^2
     jump = abs(bend) / h if abs(far_bend - 2.0 * bend) < 0.1 * abs(bend) else 0.0
     return (8.0 * (up - down) - (far_up - far_down)) / (12.0 * h), jump
+
+
+def _steps_over(
+    values: Any, place: Any, width: float, loss: Callable[[], float], analytic: float, allowed: float, unit: float
+) -> bool:
+    """Return whether a stencil too narrow to cross a kink agrees, as well as its rounding lets one tell."""
+    x = float(values[place])
+    h = width * max(abs(x), 1.0)
+    estimate = (_at(values, place, x + h, loss) - _at(values, place, x - h, loss)) / (2.0 * h)
+    rounding = 16.0 * float(numpy.finfo(numpy.float64).eps) * unit / h  # a few roundings of the loss in each value
+    return abs(estimate - analytic) <= max(allowed, rounding)
 
 
 def _one_sided(values: Any, place: Any, loss: Callable[[], float], middle: float) -> tuple[float, float]:

@@ -113,15 +113,17 @@ def _names(nodes: Iterable[Node]) -> dict[Node, str]:
     counts: dict[str, int] = {}
     names: dict[Node, str] = {}
     taken: dict[str, Node] = {}
+    uses: dict[int, int] = {}
     for node in nodes:
         kind = "input" if node.layer is None else node.layer.kind()
         counts[kind] = counts.get(kind, 0) + 1
         name = node.name or f"{kind}_{counts[kind]}"
+        if name in taken and node.layer is not None and taken[name].layer is node.layer:
+            # a layer object that is used again shares its parameters
+            uses[id(node.layer)] = uses.get(id(node.layer), 1) + 1
+            name = f"{name}_{uses[id(node.layer)]}"
         if name in taken:
-            if node.layer is None or taken[name].layer is not node.layer:
-                raise ArgumentError(f"two nodes are named '{name}'; give one of them another name=.")
-            uses = sum(other.layer is node.layer for other in names)
-            name = f"{name}_{uses + 1}"  # a layer object that is used again shares its parameters
+            raise ArgumentError(f"two nodes are named '{name}'; give one of them another name=.")
         names[node], taken[name] = name, node
     return names
 

@@ -19,7 +19,15 @@ DISTRIBUTIONS = ("uniform", "normal")
 
 @dataclass(frozen=True)
 class Initializer(Configurable):
-    """Base of all initializers: `values` returns a float64 array of the shape asked for."""
+    """Base of all initializers: `values` returns a float64 array of the shape asked for.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> net = cp.Network([cp.Dense(2, initializer=cp.Constant(0.5), bias_initializer=cp.Constant(0.1))], inputs=1)
+    >>> net.scores([[2.0]]).tolist()
+    [[1.100000023841858, 1.100000023841858]]
+    """
 
     def values(self, stream: Stream, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Any:
         """Return the starting values.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Self
 
@@ -19,6 +20,7 @@ from clearprop.graph import Graph, Node
 from clearprop.layers import Layer
 from clearprop.losses import Loss, SquaredError
 from clearprop.optimizers import SGD, Optimizer
+from clearprop.parameters import NamedViews
 from clearprop.penalties import Constraint, Penalty
 from clearprop.saving import SavedNetwork
 from clearprop.summary import Summary, summarize
@@ -91,6 +93,7 @@ class Network(SavedNetwork):
         self.seed = check_integer("Network", "seed", seed)
         self.engine = engine
         choose(engine, program)
+        _warn_of_double_link(program)
         self.layout, self.buffer_layout = program.graph.parameter_layout(), program.graph.buffer_layout()
         if self.layout.size * self.dtype.itemsize > sys.maxsize:
             raise ArgumentError(
@@ -129,14 +132,14 @@ class Network(SavedNetwork):
         return self.layout.size
 
     @property
-    def parameters(self) -> Mapping[str, Array]:
+    def parameters(self) -> NamedViews:
         """The parameters by name: writable views, so ``net.parameters["dense_1.b"][...] = 0.1`` changes the network."""
-        return self.layout.views(self.vector)
+        return NamedViews(self.layout.views(self.vector))
 
     @property
-    def buffers(self) -> Mapping[str, Array]:
+    def buffers(self) -> NamedViews:
         """What is remembered but not learned, by name: writable views."""
-        return self.buffer_layout.views(self.buffer_vector)
+        return NamedViews(self.buffer_layout.views(self.buffer_vector))
 
     def executor(self, optimizer: Optimizer | None = None) -> Executor:
         """Return what computes this network, compiled at the first call."""
@@ -200,8 +203,8 @@ class Network(SavedNetwork):
         """
         batch = self.batch(X, y, sample_weight)
         with numpy.errstate(all="ignore"):
-            data, penalty = self.reference().loss(
-                self.vector, self._buffers(training), batch, training=training, seed=self.seed
+            data, penalty = self.executor().loss(
+                self.vector, self._buffers(training), batch, training=training, seed=self.seed, step=0
             )
         self._finite("loss", numpy.array([data + penalty]))
         return data + penalty
@@ -332,5 +335,30 @@ def load(path: str | os.PathLike[str], *, engine: str = "auto") -> Network:
         If the file is damaged, foreign or of a newer format. Nothing in it is ever executed.
     OSError
         If it cannot be read.
+
+    Warns
+    -----
+    UserWarning
+        If ``clearprop train`` wrote the file: its network takes rows that are scaled and encoded as the file's table
+        says, which ``clearprop predict`` does.
     """
-    return Network.from_file(*read_model(path), engine)
+    description, arrays = read_model(path)
+    if "table" in description:
+        warnings.warn(
+            f"'{path}' holds a table model: what is returned is its bare network, which takes scaled and encoded rows; "
+            "use 'clearprop predict' for rows of a table.",
+            stacklevel=2,
+        )
+    return Network.from_file(description, arrays, engine)
+
+
+def _warn_of_double_link(program: Program) -> None:
+    """Warn where the last box is the link that the loss applies anyway."""
+    link, box = program.loss.link, program.graph.output.layer
+    if link is not None and type(box).__name__ == link:
+        loss = type(program.loss).__name__
+        warnings.warn(
+            f"{loss} applies {link} to the scores itself, so with {link}() as the last box it is applied twice; leave "
+            f"out {link}().",
+            stacklevel=4,
+        )

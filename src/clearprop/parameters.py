@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy
 
+from clearprop.errors import ShapeError, UnknownNameError
 from clearprop.initializers import Initializer
 from clearprop.penalties import Constraint, Penalty
 from clearprop.streams import Purpose, Stream
 
-__all__ = ["Layout", "Parameter", "Slot"]
+__all__ = ["Layout", "NamedViews", "Parameter", "Slot"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,45 @@ class Slot:
     parameter: Parameter
     start: int
     stop: int
+
+
+class NamedViews(Mapping[str, Any]):
+    """Parameters by name; assigning to a name writes into the vector that they are views of.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> net = cp.Network([cp.Dense(1)], inputs=2)
+    >>> net.parameters["dense_1.W"] = [[1.0], [2.0]]
+    >>> net.predict([[3.0, 4.0]]).tolist()
+    [[11.0]]
+    """
+
+    def __init__(self, views: Mapping[str, Any]) -> None:
+        self._views = views
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._views:
+            known = ", ".join(self._views) or "nothing"
+            raise UnknownNameError(f"no parameter {name!r}; the network has {known}.")
+        return self._views[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        view, given = self[name], numpy.asarray(value)
+        if given.shape != view.shape:
+            raise ShapeError(
+                f"'{name}' has shape {view.shape}, got {given.shape}; to fill it with one number write [...] = number."
+            )
+        view[...] = given
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._views)
+
+    def __len__(self) -> int:
+        return len(self._views)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({dict(self._views)})"
 
 
 class Layout(Mapping[str, Slot]):

@@ -171,7 +171,17 @@ class ElasticNet(Penalty):
 
 @dataclass(frozen=True)
 class Constraint(Configurable):
-    """Base of all constraints: `project` is applied to the weights after every update."""
+    """Base of all constraints: `project` is applied to the weights after every update.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> layers = [cp.Dense(1, initializer=cp.Constant(3.0), constraint=cp.MaxNorm(1.0))]
+    >>> net = cp.Network(layers, inputs=1)
+    >>> _ = net.fit([[1.0]], [3.0], epochs=1)
+    >>> net.parameters["dense_1.W"].tolist()  # not 3: the norm is 1 at most
+    [[1.0]]
+    """
 
     def project(self, xp: Any, w: Any) -> Any:
         """Return the nearest allowed weights."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -16,26 +17,26 @@ __all__ = ["SavedNetwork"]
 Array = Any
 
 
-class SavedNetwork:
+class SavedNetwork(ABC):
     """The side of a network that goes into files and comes out of them."""
 
     program: Program
     seed: int
 
     @property
+    @abstractmethod
     def parameters(self) -> Mapping[str, Array]:
         """What is learned, by name."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def buffers(self) -> Mapping[str, Array]:
         """What is remembered but not learned, by name."""
-        raise NotImplementedError
 
     @classmethod
+    @abstractmethod
     def from_program(cls, program: Program, *, seed: int = 0, engine: str = "auto") -> Self:
         """Return a fresh network of a program."""
-        raise NotImplementedError
 
     def to_config(self) -> dict[str, Any]:
         """Return the network without its numbers, as something the json module can write.

@@ -29,7 +29,8 @@ class TrainState:
 
     Examples
     --------
-    Two epochs and then two more are the same as four:
+    Two epochs and then two more are the same as four (a schedule without `steps` ends with the epochs of its call, so
+    give it its length where a run is to be continued):
 
     >>> import clearprop as cp
     >>> X, y = [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]

@@ -10,7 +10,7 @@ from clearprop.parameters import Layout
 __all__ = ["Summary", "SummaryRow", "summarize"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SummaryRow:
     """A node: its name, its box, what it reads, the shape of a row, and how many numbers it learns."""
 
@@ -58,6 +58,8 @@ class Summary:
             for line in lines
         )
         return "\n".join("  ".join(line) for line in padded)
+
+    __repr__ = __str__
 
 
 def summarize(graph: Graph, layout: Layout) -> Summary:

@@ -69,7 +69,7 @@ class NodeTrace:
                 yield f"{local}.{what}", value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trace(Mapping[str, Any]):
     """One forward and one backward pass; ``trace["dense_1.delta"]`` reads a quantity, ``list(trace)`` names them.
 
@@ -110,6 +110,8 @@ class Trace(Mapping[str, Any]):
             lines.append(f"{name:28} {value.shape!s:14} norm {_norm(value):.6g}")
         return "\n".join(lines)
 
+    __repr__ = __str__
+
 
 def _norm(value: Array) -> float:
     return float(numpy.linalg.norm(value.data if sparse(value) else value))
@@ -128,7 +130,8 @@ def trace_pass(
     """Return the trace of one pass at the parameters `w`; see `Network.trace`. Nothing it is given changes."""
     check_instance("trace", "optimizer", optimizer, Optimizer, "Adam(1e-3)")
     layout, program = executor.layout, executor.program
-    data, forward, backward = executor.passes(w, buffers.copy(), batch, training=training, seed=seed, wants_dx=True)
+    dense = not any(sparse(x) for x in batch.inputs)  # dx of a sparse input would be dense
+    data, forward, backward = executor.passes(w, buffers.copy(), batch, training=training, seed=seed, wants_dx=dense)
     total = float(batch.n_rows if batch.weight is None else batch.weight.sum())
     penalty, penalty_gradient = executor.penalty(w, total)
     whole = backward.gradient if penalty_gradient is None else backward.gradient + penalty_gradient

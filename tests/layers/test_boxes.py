@@ -136,13 +136,20 @@ def test_batch_norm_normalizes_the_batch_and_moves_its_running_statistics():
     assert all((buffers[name] == before[name]).all() for name in buffers)
 
 
-def test_batch_norm_of_an_image_has_one_gain_a_channel_and_of_one_row_is_its_bias():
+def test_batch_norm_of_an_image_has_one_gain_a_channel():
     layer = cp.BatchNorm()
     assert {name: p.shape for name, p in layer.parameters((3, 8, 8)).items()} == {"gain": (3, 1, 1), "bias": (3, 1, 1)}
-    case = LayerCase(layer)
-    p = {"gain": numpy.full(4, 2.0), "bias": numpy.arange(4.0)}
-    h = layer.forward(case.context(training=True), p, numpy.full((1, 4), 7.0))[0]
-    assert h.tolist() == [[0.0, 1.0, 2.0, 3.0]]
+
+
+def test_batch_norm_of_a_single_row_uses_the_running_statistics_and_leaves_them_alone():
+    layer, x = cp.BatchNorm(epsilon=1e-30), numpy.array([[7.0, 3.0]])
+    p = {"gain": numpy.array([2.0, 1.0]), "bias": numpy.array([0.0, 1.0])}
+    buffers = {"running_mean": numpy.array([5.0, 3.0]), "running_variance": numpy.array([4.0, 1.0])}
+    ctx = cp.Context(numpy, training=True, buffers=buffers)
+    h, kept = layer.forward(ctx, p, x)
+    assert h.tolist() == [[2.0, 1.0]]
+    assert buffers["running_mean"].tolist() == [5.0, 3.0]
+    assert layer.backward(ctx, p, kept, numpy.ones((1, 2)))[0][0].tolist() == [[1.0, 1.0]]
 
 
 def test_layer_norm_normalizes_each_row():

@@ -83,11 +83,13 @@ class ArrayExecutor:
         self.layout = program.graph.parameter_layout()
         self.buffer_layout = program.graph.buffer_layout()
         nodes = program.graph.nodes
-        # dx is wanted where it leads to a parameter
-        self._learns: list[bool] = []
-        for node in nodes:
-            own = any(name.rpartition(".")[0] == node.owner for name in self.layout) and node.layer is not None
-            self._learns.append(own or any(self._learns[index] for index in node.inputs))
+        owners = {name.rpartition(".")[0] for name in self.layout}
+        self._learns: list[bool] = []  # dx is wanted where it leads to a parameter
+        self._last_reader = list(range(len(nodes)))
+        for position, node in enumerate(nodes):
+            self._learns.append(node.owner in owners or any(self._learns[index] for index in node.inputs))
+            for index in node.inputs:
+                self._last_reader[index] = position
         self.penalties = _per_slot(self.layout, "penalty", program.penalty)
         self.constraints = _per_slot(self.layout, "constraint", program.constraint)
 
@@ -101,8 +103,9 @@ class ArrayExecutor:
         seed: int = 0,
         step: int = 0,
         wants_dx: bool = False,
+        keep: bool = True,
     ) -> ForwardPass:
-        """Run all boxes in order."""
+        """Run all boxes in order; with ``keep=False`` only the last output is left."""
         graph = self.program.graph
         p, b = _by_owner(self.layout.views(parameters)), _by_owner(self.buffer_layout.views(buffers))
         result = ForwardPass([None] * len(graph.nodes), [None] * len(graph.nodes), [None] * len(graph.nodes))
@@ -121,7 +124,13 @@ class ArrayExecutor:
             )
             xs = (result.outputs[i] for i in node.inputs)
             output, kept = node.layer.forward(ctx, p.get(node.owner, {}), *xs)
-            result.outputs[index], result.kept[index], result.contexts[index] = output, kept, ctx
+            result.outputs[index] = output
+            if keep:
+                result.kept[index], result.contexts[index] = kept, ctx
+                continue
+            for place in node.inputs:
+                if self._last_reader[place] == index:
+                    result.outputs[place] = None
         return result
 
     def backward(self, parameters: Array, passed: ForwardPass, delta: Array) -> BackwardPass:
@@ -148,13 +157,13 @@ class ArrayExecutor:
 
     def scores(self, parameters: Array, buffers: Array, inputs: tuple[Array, ...]) -> Array:
         """Return the output of the last node in prediction mode."""
-        return self.forward(parameters, buffers, inputs).outputs[-1]
+        return self.forward(parameters, buffers, inputs, keep=False).outputs[-1]
 
     def loss(
         self, parameters: Array, buffers: Array, batch: Batch, *, training: bool, seed: int = 0, step: int = 0
     ) -> tuple[float, float]:
-        """Return the loss of the data and the penalties."""
-        passed = self.forward(parameters, buffers, batch.inputs, training=training, seed=seed, step=step)
+        """Return the loss of the data and the penalties, the same bits as `gradient` returns."""
+        passed = self.forward(parameters, buffers, batch.inputs, training=training, seed=seed, step=step, keep=False)
         values = self.program.loss.values(numpy, passed.outputs[-1], batch.target)
         share, total = _shares(batch)
         return float(values @ share), self.penalty(parameters, total)[0]
@@ -192,7 +201,7 @@ class ArrayExecutor:
         scores, loss = forward.outputs[-1], self.program.loss
         share, _ = _shares(batch)
         value = float(loss.values(numpy, scores, batch.target) @ share)
-        delta = loss.gradient(numpy, scores, batch.target) * share[:, None]
+        delta = loss.gradient(numpy, scores, batch.target) * share[:, None].astype(scores.dtype)
         return value, forward, self.backward(parameters, forward, delta)
 
     def penalty(self, parameters: Array, total_weight: float) -> tuple[float, Array | None]:
@@ -223,7 +232,7 @@ class ArrayExecutor:
         factors = optimizer.factors(self.layout, ones)
         decays = self.layout.decay_mask(self.program.dtype)
         before = numpy.empty_like(w)
-        losses = numpy.zeros(2)
+        losses: list[tuple[float, float]] = []
         norm = 0.0
         for number, start in enumerate(range(0, len(order), batch_size)):
             batch = data.take(order[start : start + batch_size])
@@ -250,10 +259,10 @@ class ArrayExecutor:
                     w[...], state.buffers[...] = before, buffers
                     raise non_finite_error(f"the update of '{bad}'", bad, **where)
             state.step += 1
-            losses += numpy.array([value, penalty]) * batch.n_rows
+            losses.append((value, penalty))
         state.epoch += 1
-        data_loss, penalty_loss = losses / len(order)
-        return EpochLoss(float(data_loss), float(penalty_loss), norm)
+        data_loss, penalty_loss = numpy.array(losses).T
+        return EpochLoss(data_loss, penalty_loss, norm)
 
     def _non_finite(self, state: TrainState, rows: Batch, gradient: Array, **where: int) -> NonFiniteError:
         """Return the error that names the first node, or parameter's gradient, that is not finite."""
@@ -319,9 +328,8 @@ def _per_slot(layout: Layout, what: str, common: Any) -> dict[str, Any]:
 
 
 def _shares(batch: Batch) -> tuple[Array, float]:
-    """Return each row's share of the mean, w / sum(w), and sum(w)."""
-    if batch.weight is None:
-        return numpy.full(batch.n_rows, 1.0 / batch.n_rows, dtype=batch.inputs[0].dtype), float(batch.n_rows)
-    total = float(batch.weight.sum())
+    """Return each row's share of the mean, w / sum(w) in float64, and sum(w)."""
+    weight = numpy.ones(batch.n_rows) if batch.weight is None else batch.weight.astype(numpy.float64)
+    total = float(weight.sum())
     # a batch without weight has no loss and no gradient
-    return batch.weight / total if total > 0.0 else batch.weight, total
+    return weight / total if total > 0.0 else weight, total

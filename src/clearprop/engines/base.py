@@ -131,20 +131,20 @@ class Batch:
 
 @dataclass(frozen=True)
 class EpochLoss:
-    """The mean over an epoch's batches, each weighted by its rows, as the parameters were before each update.
+    """The losses of an epoch's batches, as the parameters were before each update.
 
     Attributes
     ----------
-    data : float
-        The loss of the data.
-    penalty : float
+    data : float64 array of shape (n_batches,)
+        The loss of the data: the weighted mean over the rows of a batch.
+    penalty : float64 array of shape (n_batches,)
         The penalties.
     gradient_norm : float
         Euclidean norm of the last batch's gradient, before clipping.
     """
 
-    data: float
-    penalty: float
+    data: Any
+    penalty: Any
     gradient_norm: float
 
 
@@ -153,6 +153,12 @@ class Executor(Protocol):
 
     def scores(self, parameters: Array, buffers: Array, inputs: tuple[Array, ...]) -> Array:
         """Return the output of the last node in prediction mode."""
+        ...
+
+    def loss(
+        self, parameters: Array, buffers: Array, batch: Batch, *, training: bool, seed: int, step: int
+    ) -> tuple[float, float]:
+        """Return the loss of the data and the penalties, the same bits as `gradient` returns."""
         ...
 
     def gradient(

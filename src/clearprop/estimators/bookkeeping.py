@@ -92,7 +92,8 @@ class EpochBookkeeping:
             self._no_improvement_count = 0
             self._say(f"{message} Setting learning rate to {self._rate(0):f}")
             return False
-        self._say(f"{message} Stopping.")
+        exhausted = self.solver == "sgd" and self.learning_rate == "adaptive"
+        self._say(f"{message} {'Learning rate too small. ' if exhausted else ''}Stopping.")
         return True
 
     def _say(self, message: str) -> None:
@@ -106,18 +107,24 @@ class EpochBookkeeping:
         if self.validation_scores_ is None:
             self.validation_scores_ = []
         assert report.validation_loss is not None
-        self.validation_loss_curve_.append(report.validation_loss)
+        averaged = isinstance(self.network_.loss_function, SquaredError)
+        self.validation_loss_curve_.append(report.validation_loss / (self.n_outputs_ if averaged else 1))
         if not math.isfinite(report.validation_loss):
             score = math.nan
         elif self.scoring == "loss":
-            score = -report.validation_loss
+            score = -self.validation_loss_curve_[-1]
         else:
             # X went through validation already and has lost its column names
             nameless = copy.copy(self)
             vars(nameless).pop("feature_names_in_", None)
             scorer = get_scorer(self.scoring) if isinstance(self.scoring, str) else self.scoring
             weights = {} if rows.weight is None else {"sample_weight": rows.weight}
-            score = float(nameless.score(X, y, **weights) if scorer is None else scorer(nameless, X, y))
+            if scorer is None:
+                score = float(nameless.score(X, y, **weights))
+            elif isinstance(self.scoring, str):
+                score = float(scorer(nameless, X, y, **weights))
+            else:  # a callable of the user's may not know weights
+                score = float(scorer(nameless, X, y))
         self.validation_scores_.append(score)
         self._say(f"Validation score: {score:f}")
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy
 import scipy.sparse
+import scipy.special
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.callback import with_callbacks
 from sklearn.preprocessing import LabelBinarizer
@@ -46,7 +47,7 @@ beta_1, beta_2, epsilon, n_iter_no_change, max_fun, dropout, batch_norm, n_layer
         more classes. Any loss of clearprop will do, such as ``clearprop.CrossEntropy(label_smoothing=0.1)``; those
         without probabilities leave out `predict_proba`.
     class_weight : "balanced", dict, list of dict, or None, default=None
-        Weights of the classes, as in scikit-learn's other classifiers.
+        Weights of the classes, as in scikit-learn's other classifiers; rows to validate on are not reweighted.
     scoring : str, callable or None, default=None
         What early stopping watches: None is `score` (accuracy), "loss" the validation loss, or a scikit-learn scorer.
 
@@ -170,13 +171,18 @@ validation_loss_curve_, stopped_, n_iter_, t_, n_layers_, n_outputs_, out_activa
     def _original(self, y: Array) -> Array:
         return self._label_binarizer.inverse_transform(y)
 
-    def _row_weights(self, y: Any, weight: Array | None) -> Array | None:
+    def _class_weights(self, y: Any, incremental: bool) -> Array | None:
         if self.class_weight is None:
-            return weight
+            return None
+        if incremental and self.class_weight == "balanced":
+            raise ArgumentError(
+                "class_weight='balanced' is not supported by partial_fit, which sees the rows piece by piece; use "
+                "sample_weight, or a dict with the weights of all classes."
+            )
         weights = compute_sample_weight(self.class_weight, y)
         if (weights < 0).any():
             raise ArgumentError(f"class_weight must hold numbers >= 0, got {self.class_weight}.")
-        return weights if weight is None else weights * weight
+        return weights
 
     def _from_prediction(self, prediction: Array) -> Array:
         if isinstance(self.network_.loss_function, Hinge) and self.n_outputs_ == 1:
@@ -250,14 +256,21 @@ validation_loss_curve_, stopped_, n_iter_, t_, n_layers_, n_outputs_, out_activa
             return True
         raise AttributeError(f"loss={self.loss!r} has no probabilities; use loss='log_loss'.")
 
+    def _has_no_probabilities(self) -> bool:
+        try:
+            return not self._has_probabilities()
+        except AttributeError:
+            return True
+
     @available_if(_has_probabilities)
     def predict_proba(self, X: Any) -> Array:
         """Return the probability of each class, in the order of `classes_`, shape (n, n_classes)."""
-        probability = self._prediction(X)
+        scores = self._scores(X)
+        if self._label_binarizer.y_type_ == "multiclass" and self.out_activation_ == "logistic":
+            return scipy.special.softmax(scipy.special.log_expit(scores), axis=1)  # one against all the others
+        probability = self.network_.loss_function.prediction(numpy, scores)
         if self.n_outputs_ == 1:
             return numpy.hstack([1 - probability, probability])
-        if self._label_binarizer.y_type_ == "multiclass" and self.out_activation_ == "logistic":
-            return probability / probability.sum(axis=1, keepdims=True)  # one against all the others
         return probability
 
     @available_if(_has_probabilities)
@@ -266,6 +279,12 @@ validation_loss_curve_, stopped_, n_iter_, t_, n_layers_, n_outputs_, out_activa
         probability = self.predict_proba(X)
         with numpy.errstate(divide="ignore"):
             return numpy.log(probability, out=probability)
+
+    @available_if(_has_no_probabilities)
+    def decision_function(self, X: Any) -> Array:
+        """Return the scores, for losses without probabilities; shape (n,) for two classes, else (n, n_classes)."""
+        scores = self._scores(X)
+        return scores.ravel() if self.n_outputs_ == 1 else scores
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

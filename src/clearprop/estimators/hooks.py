@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from clearprop.training.report import EpochReport
+
 __all__ = ["Hooks"]
 
 
@@ -27,6 +29,7 @@ class Hooks:
         self.root: Any = None
         if not incremental and getattr(model, "_skl_callbacks", None):
             self.root = model._init_callback_context(max_subtasks=n_epochs)
+            self.root.report = None
             self._begin(self.root)
 
     def _begin(self, context: Any) -> None:
@@ -40,10 +43,11 @@ class Hooks:
         self._begin(epoch)
         return epoch
 
-    def end(self, context: Any) -> bool:
+    def end(self, context: Any, report: EpochReport | None = None) -> bool:
         """Call the hooks after an epoch, or after the fit; return whether one of them wants to stop."""
         if context is None:
             return False
+        context.report = self.root.report = report or self.root.report
         snapshot = self.model._snapshot
         return bool(
             context.call_on_fit_task_end(estimator=self.model, X=self.X, y=self.y, reconstruction_attributes=snapshot)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import numpy
@@ -17,30 +19,50 @@ __all__ = ["FittedNetwork"]
 Array = Any
 
 
+class WritableViews(list[Array]):
+    """Views of a network's parameters; assigning to an item writes into the network, as it does in scikit-learn."""
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        if isinstance(index, slice):
+            for view, item in zip(self[index], value, strict=True):
+                view[...] = item
+        else:
+            self[index][...] = value
+
+
 class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     """The side of an estimator that reads `network_` and changes nothing."""
 
     network_: Network
 
+    @abstractmethod
     def _from_prediction(self, prediction: Array) -> Array:
         """Return what `predict` returns for the network's prediction."""
-        raise NotImplementedError
 
     @property
     def coefs_(self) -> list[Array]:
         """Weights of each layer, shape (n_in, n_out): writable views of `network_`'s parameters."""
         return self._parameters("W")
 
+    @coefs_.setter
+    def coefs_(self, values: Sequence[Array]) -> None:
+        self._parameters("W")[:] = values
+
     @property
     def intercepts_(self) -> list[Array]:
         """Biases of each layer, shape (n_out,): writable views of `network_`'s parameters."""
         return self._parameters("b")
 
-    def _parameters(self, local: str) -> list[Array]:
+    @intercepts_.setter
+    def intercepts_(self, values: Sequence[Array]) -> None:
+        self._parameters("b")[:] = values
+
+    def _parameters(self, local: str) -> WritableViews:
         if "network_" not in vars(self):
             raise AttributeError(f"{type(self).__name__} is not fitted yet; call fit first.")
         views = self.network_.parameters
-        return [views[f"{node.name}.{local}"] for node in self.network_.graph.nodes if isinstance(node.layer, Dense)]
+        dense = (node for node in self.network_.graph.nodes if isinstance(node.layer, Dense))
+        return WritableViews(views[f"{node.name}.{local}"] for node in dense)
 
     @property
     def _n_features_out(self) -> int:
@@ -51,14 +73,18 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         """Return X as the network takes it."""
         X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         X = X.tocsr() if scipy.sparse.issparse(X) else X
-        return X.astype(self.network_.dtype, copy=False)
+        if X.dtype != self.network_.dtype:
+            (X,) = self.network_.inputs(X)  # checked again: a narrower type may not hold the numbers
+        return X
 
-    def _prediction(self, X: Any) -> Array:
+    def _scores(self, X: Any) -> Array:
         check_is_fitted(self)
         net = self.network_
-        return net.loss_function.prediction(
-            numpy, net.executor().scores(net.vector, net.buffer_vector, (self._rows(X),))
-        )
+        return net.executor().scores(net.vector, net.buffer_vector, (self._rows(X),))
+
+    def _prediction(self, X: Any) -> Array:
+        scores = self._scores(X)
+        return self.network_.loss_function.prediction(numpy, scores)
 
     def predict(self, X: Any) -> Array:
         """Return the predicted classes or values of the rows of X, shape (n,) or (n, n_outputs)."""

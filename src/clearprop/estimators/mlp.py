@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import warnings
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 import numpy
@@ -11,7 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state, shuffle
+from sklearn.utils import _safe_indexing, check_random_state, shuffle
 from sklearn.utils.optimize import _check_optimize_result
 from sklearn.utils.validation import _check_sample_weight
 
@@ -27,6 +30,7 @@ from clearprop.optimizers import LBFGS, Optimizer
 from clearprop.state import TrainState
 from clearprop.training.lbfgs import minimize
 from clearprop.training.loop import Run
+from clearprop.training.report import EpochReport
 
 __all__ = ["BaseMLP"]
 
@@ -42,7 +46,14 @@ def set_parameters(model: BaseMLP, values: dict[str, Any]) -> None:
         setattr(model, name, values[name])
 
 
+def _product(first: Array | None, second: Array | None) -> Array | None:
+    if first is None or second is None:
+        return second if first is None else first
+    return first * second
+
+
 class BaseMLP(
+    ABC,
     EpochBookkeeping,
     FittedNetwork,
     CallbackSupportMixin,
@@ -63,25 +74,25 @@ class BaseMLP(
 
     # ---- what the subclasses say
 
+    @abstractmethod
     def _check_data(self, X: Any, y: Any, reset: bool, incremental: bool) -> tuple[Array, Array]:
         """Return checked X and the target as scikit-learn encodes it, shape (n, n_columns)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _make_loss(self, y: Array) -> tuple[Loss, int]:
         """Return the loss and the number of outputs for a target that `_check_data` returned."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _target(self, y: Array) -> Array:
         """Return a target that `_check_data` returned as the loss takes it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _original(self, y: Array) -> Array:
         """Return a target that `_check_data` returned as `score` takes it."""
-        raise NotImplementedError
 
-    def _row_weights(self, y: Any, weight: Array | None) -> Array | None:
-        """Return the weights of the rows, class weights included."""
-        return weight
+    def _class_weights(self, y: Any, incremental: bool) -> Array | None:
+        """Return the weight of each row's class, or None."""
+        return None
 
     # ---- fitting
 
@@ -99,7 +110,7 @@ class BaseMLP(
         X, y = self._check_data(X, y, reset=first, incremental=incremental)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X)
-        sample_weight = self._row_weights(labels, sample_weight)
+        class_weights = self._class_weights(labels, incremental)
         random_state = check_random_state(self.random_state)
         self._set_network(X, y, first, random_state)
         if X.dtype != self.network_.dtype:
@@ -107,7 +118,8 @@ class BaseMLP(
         optimizer = make_optimizer(self, self._rate)
         n_epochs = None if isinstance(optimizer, LBFGS) else self.max_iter
         hooks = Hooks(self, given, labels, incremental, n_epochs)
-        train, held_out = self._split(X, y, sample_weight, validation, random_state, incremental)
+        weights = (sample_weight, class_weights)
+        train, held_out = self._split(X, y, weights, validation, random_state, incremental)
         try:
             if isinstance(optimizer, LBFGS):
                 self._fit_lbfgs(train, optimizer, hooks)
@@ -131,7 +143,7 @@ class BaseMLP(
             return
         network = Network.from_program(program, engine=self.engine)
         if known is None:
-            initialize(network, random_state)
+            initialize(self, network, random_state)
             self.t_ = 0
             self.n_outputs_ = n_outputs
             self.n_layers_ = len(hidden_sizes(self)) + 2
@@ -151,12 +163,13 @@ class BaseMLP(
         self,
         X: Array,
         y: Array,
-        weight: Array | None,
+        weights: tuple[Array | None, Array | None],
         given: tuple[Any, Any, Any],
         random_state: Any,
         incremental: bool,
     ) -> tuple[Batch, HeldOut | None]:
-        """Return rows for training, and (rows, X, y) for validation where there are any."""
+        """Return rows for training, weighted also by class, and (rows, X, y) for validation where there are any."""
+        weight = _product(*weights)
         X_val, y_val, weight_val = given
         if (X_val is None) != (y_val is None):
             raise DataError("X_val and y_val belong together; pass both or neither.")
@@ -176,12 +189,12 @@ class BaseMLP(
                 "partial_fit does not support early_stopping=True without rows to validate on; pass X_val and y_val."
             )
         stratify = y if y.dtype == bool and y.shape[1] == 1 else None
-        weights = () if weight is None else (weight,)
-        parts = train_test_split(
-            X, y, *weights, random_state=random_state, test_size=self.validation_fraction, stratify=stratify
+        rows = numpy.arange(X.shape[0])
+        kept, chosen = train_test_split(
+            rows, random_state=random_state, test_size=self.validation_fraction, stratify=stratify
         )
-        X, X_val, y, y_val = parts[:4]
-        weight, weight_val = parts[4:] or (None, None)
+        X, X_val, y, y_val = _safe_indexing(X, kept), _safe_indexing(X, chosen), y[kept], y[chosen]
+        weight, weight_val = (None if part is None else part[at] for part, at in ((weight, kept), (weights[0], chosen)))
         if X_val.shape[0] < 2:
             raise DataError(
                 "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
@@ -194,10 +207,13 @@ class BaseMLP(
 
     def _fit_lbfgs(self, train: Batch, optimizer: LBFGS, hooks: Hooks) -> None:
         epoch = hooks.begin()
+        count = itertools.count(1)
 
         def after_iteration(loss: float) -> bool:
             nonlocal epoch
-            stop = hooks.end(epoch)
+            number = next(count)
+            report = EpochReport(number, number, loss, math.nan, math.nan, math.nan, math.nan, math.nan)
+            stop = hooks.end(epoch, report)
             epoch = hooks.begin() if not stop else None
             return stop
 
@@ -242,8 +258,8 @@ class BaseMLP(
             state.parameters, state.buffers = self.network_.vector, self.network_.buffer_vector
         rows = None if held_out is None else held_out[0]
         seed = int(random_state.randint(2**31)) if self._draws_noise() else 0
-        epochs = 1 if incremental else self.max_iter
-        run = Run(self.network_, train, rows, optimizer, epochs, self._rows_a_step(train), next_order, (), seed, state)
+        epochs, batch_size = 1 if incremental else self.max_iter, self._rows_a_step(train)
+        run = Run(self.network_, train, rows, optimizer, epochs, batch_size, next_order, (), seed, state, by_rows=True)
         self._state = run.state
         try:
             reports = run.reports()
@@ -255,7 +271,7 @@ class BaseMLP(
                     self._diverged(error)
                     break
                 self.stopped_ = self._take_note(report, train, held_out)
-                if hooks.end(epoch) or self.stopped_:
+                if hooks.end(epoch, report) or self.stopped_:
                     break
             else:
                 if not incremental:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral, Real
@@ -106,8 +107,8 @@ def hidden_activations(model: Any, n_layers: int) -> list[Layer]:
     for item in listed:
         if isinstance(item, str) and item in ACTIVATIONS:
             chosen.append(ACTIVATIONS[item]())
-        elif isinstance(item, Layer):
-            chosen.append(item)
+        elif isinstance(item, _SHAPE_KEEPING):
+            chosen.append(dataclasses.replace(item, name=None))  # a box of its own: the same object shares parameters
         else:
             raise ArgumentError(
                 f"activation must be among {', '.join(sorted(ACTIVATIONS))} or a layer, got {show(item)}."
@@ -127,28 +128,31 @@ def build_graph(model: Any, n_features: int, n_outputs: int) -> tuple[Graph, L2 
         if model.dropout > 0:
             boxes.append(layers.Dropout(float(model.dropout)))
     boxes.append(layers.Dense(n_outputs))
-    decoupled = model.solver == "adamw"
+    decoupled = model.solver == "adamw" or isinstance(model.solver, AdamW)
     penalty = L2(float(model.alpha), per_row=True) if model.alpha > 0 and not decoupled else None
     return Graph.chain(boxes, n_features), penalty
 
 
-def initialize(net: Network, random_state: numpy.random.RandomState) -> None:
-    """Draw the initial parameters as scikit-learn does, from the same random numbers.
+def initialize(model: Any, net: Network, random_state: numpy.random.RandomState) -> None:
+    """Draw the initial parameters of the network of `model` as scikit-learn does, from the same random numbers.
 
-    Weights and biases are uniform with bound sqrt(f / (n_in + n_out)); f is 2 for the logistic activation, else 6.
+    Weights and biases are uniform with bound sqrt(f / (n_in + n_out)); f is 2 for the logistic activation, else 6. The
+    output layer has the f of the last hidden one, and without a hidden layer that of the activation named.
     """
-    nodes = [node for node in net.graph.nodes if node.layer is not None]
-    factor = 6.0
-    for index, node in enumerate(nodes):
-        if not isinstance(node.layer, layers.Dense):
-            continue
-        following = next((n.layer for n in nodes[index + 1 :] if n.layer is not None and n.layer.elementwise), None)
-        if following is not None:  # the output layer has the factor of the last hidden one
-            factor = 2.0 if isinstance(following, layers.Sigmoid) else 6.0
+    activations = hidden_activations(model, len(hidden_sizes(model)))
+    last = activations[-1] if activations else _without_hidden(model.activation)
+    dense = [node for node in net.graph.nodes if isinstance(node.layer, layers.Dense)]
+    for node, activation in zip(dense, [*activations, last], strict=True):
+        factor = 2.0 if isinstance(activation, layers.Sigmoid) else 6.0
         weights = net.parameters[f"{node.name}.W"]
         bound = numpy.sqrt(factor / sum(weights.shape))
         for view in (weights, net.parameters[f"{node.name}.b"]):
             view[...] = random_state.uniform(-bound, bound, view.shape)
+
+
+def _without_hidden(activation: Any) -> Layer:
+    named = isinstance(activation, str) and activation in ACTIVATIONS
+    return ACTIVATIONS[activation]() if named else layers.Identity()
 
 
 def make_optimizer(model: Any, rate: Callable[[int], float]) -> Optimizer | LBFGS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -42,6 +43,9 @@ class BatchNorm(Layer):
 
     x and h have shape (n, n_features) or (n, n_channels, ...), where means and sums run over rows and positions; gain,
     bias and the running statistics (n_features,) or (n_channels, 1, ...). All have the network's dtype.
+
+    A batch that holds a single value a feature has no variance; it is normalized by the running statistics, which stay
+    as they are (PyTorch refuses it).
 
     The running variance is the biased one, as in ONNX; the paper's algorithm 2 and PyTorch multiply it by n / (n - 1).
     In Keras and ONNX momentum is the weight of the old statistics, 1 - momentum here.
@@ -93,7 +97,8 @@ class BatchNorm(Layer):
     def forward(self, ctx: Context, p: Mapping[str, Array], *xs: Array) -> tuple[Array, Any]:
         """Return h; keeps z and the deviation."""
         xp, (x,), running = ctx.xp, xs, ctx.buffers
-        if ctx.training:
+        batch = ctx.training and math.prod((x.shape[0], *x.shape[2:])) > 1
+        if batch:
             axes = (0, *range(2, x.ndim))
             mean = xp.mean(x, axis=axes, keepdims=True)
             centered = x - mean
@@ -105,13 +110,13 @@ class BatchNorm(Layer):
             centered, variance = x - running["running_mean"], running["running_variance"]
         deviation = xp.sqrt(variance + self.epsilon)
         z = centered / deviation
-        return z * p["gain"] + p["bias"], (z, deviation)
+        return z * p["gain"] + p["bias"], (z, deviation, batch)
 
     def backward(
         self, ctx: Context, p: Mapping[str, Array], kept: Any, dh: Array
     ) -> tuple[tuple[Array | None, ...], dict[str, Array]]:
-        """Return dx, dgain and dbias; in prediction mode the statistics are constants."""
-        xp, (z, deviation), gain = ctx.xp, kept, p["gain"]
+        """Return dx, dgain and dbias; running statistics are constants."""
+        xp, (z, deviation, batch), gain = ctx.xp, kept, p["gain"]
         axes = (0, *range(2, z.ndim))
         gradients = {
             "gain": xp.reshape(xp.sum(dh * z, axis=axes), gain.shape),
@@ -119,7 +124,7 @@ class BatchNorm(Layer):
         }
         # forward: h = gain z + bias, z = (x - mean) / deviation
         dz = dh * gain
-        dx = _normalize_backward(xp, z, dz, deviation, axes) if ctx.training else dz / deviation
+        dx = _normalize_backward(xp, z, dz, deviation, axes) if batch else dz / deviation
         return (dx,), gradients
 
 

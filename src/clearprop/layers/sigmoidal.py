@@ -7,14 +7,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from clearprop.layers.base import Activation, Array, Context, Layer
+from clearprop.numerics import logistic
 
-__all__ = ["HardTanh", "Identity", "Sigmoid", "Step", "Tanh", "logistic"]
-
-
-def logistic(xp: Any, a: Array) -> Array:
-    """Return 1 / (1 + exp(-a)) without overflow: only exponentials of negative numbers are taken."""
-    e = xp.exp(-xp.abs(a))
-    return xp.where(a >= 0, 1 / (1 + e), e / (1 + e))
+__all__ = ["HardTanh", "Identity", "Sigmoid", "Step", "Tanh"]
 
 
 @dataclass(frozen=True)

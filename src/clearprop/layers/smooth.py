@@ -10,14 +10,9 @@ from typing import Any
 import numpy
 
 from clearprop.layers.base import Activation, Array, Context, like
-from clearprop.layers.sigmoidal import logistic
+from clearprop.numerics import logistic, softplus
 
-__all__ = ["GELU", "Mish", "SiLU", "Softplus", "softplus"]
-
-
-def softplus(xp: Any, a: Array) -> Array:
-    """Return log(1 + exp(a)) = max(a, 0) + log(1 + exp(-|a|)), which does not overflow."""
-    return xp.where(a > 0, a, xp.zeros_like(a)) + xp.log1p(xp.exp(-xp.abs(a)))
+__all__ = ["GELU", "Mish", "SiLU", "Softplus"]
 
 
 def normal_cdf(ctx: Context, a: Array) -> Array:

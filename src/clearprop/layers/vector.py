@@ -7,20 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from clearprop.layers.base import Array, Context, Layer
+from clearprop.numerics import log_softmax, softmax
 
-__all__ = ["LogSoftmax", "Softmax", "log_softmax", "softmax"]
-
-
-def softmax(xp: Any, a: Array) -> Array:
-    """Return exp(a) / sum exp(a) along the last axis; the largest entry is subtracted first."""
-    e = xp.exp(a - xp.max(a, axis=-1, keepdims=True))
-    return e / xp.sum(e, axis=-1, keepdims=True)
-
-
-def log_softmax(xp: Any, a: Array) -> Array:
-    """Return a - log sum exp(a) along the last axis; the largest entry is subtracted first."""
-    shifted = a - xp.max(a, axis=-1, keepdims=True)
-    return shifted - xp.log(xp.sum(xp.exp(shifted), axis=-1, keepdims=True))
+__all__ = ["LogSoftmax", "Softmax"]
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,8 @@ class Loss(Configurable):
     1.625
     """
 
-    classes: ClassVar[bool] = False  # whether the target is a class a row, so that splits can be stratified
+    link: ClassVar[str | None] = None  # the box that computes `prediction`, where there is one
+    classes: ClassVar[bool] = False  # whether every row has exactly one class
 
     def check_outputs(self, n_outputs: int) -> None:
         """Raise `ArgumentError` if the loss makes no sense for that many outputs."""
@@ -71,13 +72,19 @@ def real_target(owner: str, y: Any, n_rows: int, n_outputs: int, dtype: Any) -> 
     """Return `y` as finite numbers of shape (n_rows, n_outputs), or raise `DataError`."""
     y = numpy.asarray(y)
     if y.dtype.kind not in "biuf":
-        raise DataError(f"{owner}: y must hold numbers, got dtype {y.dtype}; encode classes as 0, 1, 2, ...")
+        raise DataError(
+            f"{owner}: y must hold numbers, got dtype {y.dtype}; encode classes as 0, 1, 2, ... (MLPClassifier takes "
+            "any labels), and pass y.toarray() for a sparse y."
+        )
     given = y.shape
     if y.ndim == 1 and n_outputs == 1:
         y = y[:, None]
     if y.shape != (n_rows, n_outputs):
         expected = f"({n_rows}, {n_outputs})" + (f" or ({n_rows},)" if n_outputs == 1 else "")
-        raise DataError(f"{owner}: y must have shape {expected}, got {given}; one row of y belongs to one row of X.")
+        hint = "; for class numbers pass loss=CrossEntropy()" if given == (n_rows,) and n_outputs > 1 else ""
+        raise DataError(
+            f"{owner}: y must have shape {expected}, got {given}; one row of y belongs to one row of X{hint}."
+        )
     y = y.astype(dtype, copy=False)
     bad = ~numpy.isfinite(y)
     if bad.any():

@@ -9,14 +9,10 @@ import numpy
 
 from clearprop.errors import ArgumentError, DataError
 from clearprop.losses.base import Array, Loss, first_row, real_target
+from clearprop.numerics import log_softmax, logistic, softmax, softplus
 from clearprop.validation import check_real, show
 
 __all__ = ["BinaryCrossEntropy", "CrossEntropy", "Hinge", "KLDivergence"]
-
-
-def _log_softmax(xp: Any, scores: Array) -> Array:
-    shifted = scores - xp.max(scores, axis=1, keepdims=True)
-    return shifted - xp.log(xp.sum(xp.exp(shifted), axis=1, keepdims=True))
 
 
 def _class_numbers(owner: str, y: Any, n_rows: int, n_classes: int) -> Any:
@@ -54,7 +50,7 @@ def _distributions(owner: str, y: Any, n_rows: int, n_outputs: int, dtype: Any) 
             f"{owner}: each row of y must be >= 0 and sum to 1, got {show(y[row].tolist())} in row {row}; "
             "divide each row by its sum, or use BinaryCrossEntropy for labels that do not exclude each other."
         )
-    return y
+    return y / total[:, None]  # the gradient p - y needs sums of 1 to the last bit
 
 
 @dataclass(frozen=True)
@@ -87,6 +83,8 @@ class BinaryCrossEntropy(Loss):
     Bishop (2006), "Pattern recognition and machine learning", section 5.2, eq. 5.21 and 5.22.
     """
 
+    link: ClassVar[str | None] = "Sigmoid"
+
     def target(self, y: Any, n_rows: int, n_outputs: int, dtype: Any) -> Any:
         """Return y as numbers in [0, 1]."""
         y = super().target(y, n_rows, n_outputs, dtype)
@@ -100,13 +98,11 @@ class BinaryCrossEntropy(Loss):
 
     def prediction(self, xp: Any, scores: Array) -> Array:
         """Return sigmoid(s)."""
-        e = xp.exp(-xp.abs(scores))
-        return xp.where(scores >= 0, 1 / (1 + e), e / (1 + e))
+        return logistic(xp, scores)
 
     def values(self, xp: Any, scores: Array, y: Array) -> Array:
         """Return the cross-entropy of every row, summed over its labels."""
-        positive = xp.where(scores > 0, scores, xp.zeros_like(scores))
-        return xp.sum(positive - scores * y + xp.log1p(xp.exp(-xp.abs(scores))), axis=1)
+        return xp.sum(softplus(xp, scores) - scores * y, axis=1)
 
     def gradient(self, xp: Any, scores: Array, y: Array) -> Array:
         """Return p - y."""
@@ -154,6 +150,7 @@ class CrossEntropy(Loss):
     """
 
     label_smoothing: float = 0.0
+    link: ClassVar[str | None] = "Softmax"
     classes: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -170,13 +167,15 @@ class CrossEntropy(Loss):
     def target(self, y: Any, n_rows: int, n_outputs: int, dtype: Any) -> Any:
         """Return y as class numbers of shape (n,), or as distributions of shape (n, n_outputs)."""
         y = numpy.asarray(y)
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = y[:, 0]
         if y.ndim == 2:
             return _distributions("CrossEntropy", y, n_rows, n_outputs, dtype)
         return _class_numbers("CrossEntropy", y, n_rows, n_outputs)
 
     def prediction(self, xp: Any, scores: Array) -> Array:
         """Return softmax(s)."""
-        return xp.exp(_log_softmax(xp, scores))
+        return softmax(xp, scores)
 
     def _smooth(self, xp: Any, scores: Array, y: Array) -> Array:
         n_classes = scores.shape[1]
@@ -189,7 +188,7 @@ class CrossEntropy(Loss):
 
     def values(self, xp: Any, scores: Array, y: Array) -> Array:
         """Return - sum t log p of every row."""
-        return -xp.sum(self._smooth(xp, scores, y) * _log_softmax(xp, scores), axis=1)
+        return -xp.sum(self._smooth(xp, scores, y) * log_softmax(xp, scores), axis=1)
 
     def gradient(self, xp: Any, scores: Array, y: Array) -> Array:
         """Return p - t."""
@@ -227,6 +226,9 @@ class KLDivergence(Loss):
     Kullback and Leibler (1951), "On information and sufficiency".
     """
 
+    link: ClassVar[str | None] = "Softmax"
+    classes: ClassVar[bool] = True
+
     def check_outputs(self, n_outputs: int) -> None:
         """Refuse a single output: its softmax is always 1."""
         if n_outputs < 2:
@@ -240,12 +242,12 @@ class KLDivergence(Loss):
 
     def prediction(self, xp: Any, scores: Array) -> Array:
         """Return softmax(s)."""
-        return xp.exp(_log_softmax(xp, scores))
+        return softmax(xp, scores)
 
     def values(self, xp: Any, scores: Array, y: Array) -> Array:
         """Return the divergence of every row."""
         positive = xp.where(y > 0, y, xp.ones_like(y))
-        return xp.sum(y * (xp.log(positive) - _log_softmax(xp, scores)), axis=1)
+        return xp.sum(y * (xp.log(positive) - log_softmax(xp, scores)), axis=1)
 
     def gradient(self, xp: Any, scores: Array, y: Array) -> Array:
         """Return p - y."""

@@ -29,6 +29,13 @@ class Schedule(Configurable):
     ------
     ArgumentError
         For arguments outside their ranges; when called, if `steps` is still None.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> optimizer = cp.SGD(learning_rate=lambda step: 0.1 if step < 100 else 0.01)
+    >>> cp.StepDecay(0.1, every=100)(99), cp.StepDecay(0.1, every=100)(100)
+    (0.1, 0.010000000000000002)
     """
 
     def __call__(self, step: int) -> float:
@@ -96,6 +103,10 @@ class WarmUp(Schedule):
         check_integer("WarmUp", "warm_steps", self.warm_steps, minimum=1)
         if not isinstance(self.schedule, Schedule):
             check_real("WarmUp", "schedule", self.schedule, low=0.0, closed="neither")
+        if hasattr(self.schedule, "reduced"):
+            raise ArgumentError(
+                f"WarmUp: schedule cannot be {self.schedule!r}, which follows the loss and not the step; use it alone."
+            )
 
     def __call__(self, step: int) -> float:
         """Return the rate of a step."""
@@ -113,8 +124,6 @@ def resolve(rate: Any, steps: int | None = None) -> Schedule | Callable[[int], f
     steps : int or None
         Number of updates of the run, for schedules that were not told their length.
     """
-    if isinstance(rate, WarmUp) and isinstance(rate.schedule, Schedule):
-        return dataclasses.replace(rate, schedule=_with_length(rate.schedule, steps))
     if isinstance(rate, Schedule):
         return _with_length(rate, steps)
     if callable(rate):
@@ -125,6 +134,8 @@ def resolve(rate: Any, steps: int | None = None) -> Schedule | Callable[[int], f
 
 
 def _with_length(schedule: Schedule, steps: int | None) -> Schedule:
+    if isinstance(schedule, WarmUp) and isinstance(schedule.schedule, Schedule):
+        return dataclasses.replace(schedule, schedule=_with_length(schedule.schedule, steps))
     if steps is not None and getattr(schedule, "steps", 0) is None:
         return dataclasses.replace(schedule, **{"steps": steps})
     return schedule

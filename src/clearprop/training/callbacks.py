@@ -62,6 +62,15 @@ class Callback:
     [2.0, 0.5, 0.125, 0.03125]
     """
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        unknown = [name for name in vars(cls) if name.startswith("on_") and not hasattr(Callback, name)]
+        if unknown:
+            raise ArgumentError(
+                f"class {cls.__name__}: no hook is called '{unknown[0]}'; there are on_fit_task_begin and "
+                "on_fit_task_end, with context.task_name 'fit' or 'epoch'."
+            )
+
     def setup(self, estimator: Any, context: Any) -> None:
         """Called before the run."""
 

@@ -104,6 +104,7 @@ def prepare(
         Nothing, a share of the rows (stratified for classes), or ``(X, y)`` or ``(X, y, sample_weight)``.
     """
     batch = net.batch(X, y, sample_weight)
+    weighted = batch if class_weight is None else class_weighted(batch, class_weight)
     held_out = None
     if isinstance(validation, tuple | list):
         if len(validation) not in (2, 3):
@@ -115,12 +116,12 @@ def prepare(
         except DataError as error:
             raise DataError(f"train: validation: {error}") from error
     elif validation is not None:
-        batch, held_out = split(batch, validation, class_numbers(batch) is not None, seed)
-        if any(part.weight is not None and not part.weight.any() for part in (batch, held_out)):
+        stratify = class_numbers(batch) is not None
+        _, held_out = split(batch, validation, stratify, seed)  # the classes of validation rows are not reweighted
+        weighted, _ = split(weighted, validation, stratify, seed)
+        if any(part.weight is not None and not part.weight.any() for part in (weighted, held_out)):
             raise DataError(
                 f"train: validation={validation:g} leaves rows of weight 0 only on one side; pass rows to validate on, "
                 "validation=(X, y)."
             )
-    if class_weight is not None:
-        batch = class_weighted(batch, class_weight)
-    return batch, held_out
+    return weighted, held_out

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy
@@ -85,7 +85,8 @@ def train(
     seed : int, default=0
         Seed of shuffling, dropout and noise.
     state : TrainState or None
-        A report's `state`, to continue that run: optimizer, step and random numbers go on where they were.
+        A report's `state`, to continue that run: optimizer, step and random numbers (and with them the rows that
+        ``validation=0.2`` holds out) go on where they were. Not for LBFGS, whose memory SciPy keeps to itself.
 
     Yields
     ------
@@ -125,7 +126,8 @@ def train(
         check_instance("train", "early_stopping", early_stopping, EarlyStopping, "EarlyStopping(patience=10)")
     if state is not None:
         check_instance("train", "state", state, TrainState, "report.state")
-    data, held_out = prepare(net, X, y, sample_weight, class_weight, validation, seed)
+    split_seed = seed if state is None else state.seed  # a run that goes on keeps its rows to validate on
+    data, held_out = prepare(net, X, y, sample_weight, class_weight, validation, split_seed)
     names = check_metrics(metrics, data.target if held_out is None else held_out.target)
     if early_stopping is not None and early_stopping.monitor is not None:
         check_choice("EarlyStopping", "monitor", early_stopping.monitor, reported(names, held_out is not None))
@@ -148,23 +150,30 @@ class Run:
     metrics: tuple[str, ...]
     seed: int
     state: TrainState | None = None
+    by_rows: bool = False  # weigh the batches of an epoch's loss by their rows, as scikit-learn does, not their weights
 
     def __post_init__(self) -> None:
         net, optimizer = self.net, self.optimizer
         if isinstance(optimizer, LBFGS):
             check_trainable(net)
+            if self.state is not None:
+                raise ArgumentError("train: LBFGS takes no state, SciPy keeps its memory to itself; leave state out.")
         fresh = {} if isinstance(optimizer, LBFGS) else optimizer.new_slots(numpy, net.vector)
         if self.state is None:
             self.state = TrainState(net.vector, net.buffer_vector, fresh, seed=self.seed)
-        elif not numpy.array_equal(self.state.parameters, net.vector):
+        elif not (
+            numpy.array_equal(self.state.parameters, net.vector)
+            and numpy.array_equal(self.state.buffers, net.buffer_vector)
+        ):
             raise ArgumentError("train: state belongs to another network; pass the state of a report of this one.")
         elif set(self.state.slots) != set(fresh):
             raise ArgumentError(
                 f"train: state remembers {sorted(self.state.slots)}, but {type(optimizer).__name__} needs "
                 f"{sorted(fresh)}; continue with the same optimizer or without state."
             )
-        # after pickling the state holds copies
-        self.state.parameters, self.state.buffers = net.vector, net.buffer_vector
+        elif self.state.parameters is not net.vector:  # a copy's, or one that was pickled: it stays as it is
+            slots = {name: slot.copy() for name, slot in self.state.slots.items()}
+            self.state = replace(self.state, parameters=net.vector, buffers=net.buffer_vector, slots=slots)
 
     def reports(self) -> Generator[EpochReport]:
         """Yield the reports of all epochs."""
@@ -185,7 +194,16 @@ class Run:
                 rates = [check_real("train", f"learning_rate({step})", rate(step), low=0.0) for step in steps]
             order = _order(self.shuffle, state, data.n_rows)
             loss = executor.run_epoch(state, optimizer, data, order, self.batch_size, rates)
-            yield self._report(loss.data, loss.penalty, loss.gradient_norm, rates[-1], began, rate)
+            shares = self._batch_shares(order)
+            value, penalty = float(loss.data @ shares), float(loss.penalty @ shares)
+            yield self._report(value, penalty, loss.gradient_norm, rates[-1], began, rate)
+
+    def _batch_shares(self, order: Any) -> Any:
+        """Return what each batch counts in the loss of the epoch."""
+        weight = numpy.ones(len(order)) if self.by_rows or self.data.weight is None else self.data.weight[order]
+        starts = numpy.arange(0, len(order), self.batch_size)
+        totals = numpy.add.reduceat(weight.astype(numpy.float64), starts)
+        return totals / totals.sum()
 
     def _lbfgs(self) -> Generator[EpochReport]:
         assert self.state is not None

@@ -9,7 +9,7 @@ from typing import Any
 import numpy
 
 from clearprop.errors import ArgumentError
-from clearprop.losses import Hinge, Loss
+from clearprop.losses import BinaryCrossEntropy, Hinge, Loss
 from clearprop.validation import check_choice
 
 __all__ = ["METRICS", "check_metrics", "evaluate", "is_better_greater", "reported"]
@@ -22,8 +22,8 @@ def _mean(values: Array, weight: Array | None) -> float:
 
 
 def accuracy(loss: Loss, prediction: Array, target: Array, weight: Array | None) -> float:
-    """Return the weighted share of rows whose class (or all of whose labels) is right."""
-    if prediction.shape[1] == 1 or (target.shape == prediction.shape and not loss.classes):
+    """Return the weighted share of rows whose class is right, or with BinaryCrossEntropy all of whose labels are."""
+    if prediction.shape[1] == 1 or isinstance(loss, BinaryCrossEntropy):
         threshold = 0.0 if isinstance(loss, Hinge) else 0.5
         labels = target.reshape(prediction.shape) > 0.5
         return _mean(((prediction > threshold) == labels).all(axis=1), weight)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from clearprop.errors import ArgumentError
 from clearprop.network import Network
+from clearprop.state import TrainState
 from clearprop.training.metrics import is_better_greater
 from clearprop.training.report import EpochReport
 from clearprop.validation import check_bool, check_integer, check_real, show
@@ -78,7 +79,8 @@ class Watch:
     net: Network
     best: float = math.inf
     waiting: int = 0
-    vectors: tuple[Any, Any] | None = field(default=None, repr=False)
+    state: TrainState | None = field(default=None, repr=False)
+    kept: tuple[Any, TrainState | None] | None = field(default=None, repr=False)
 
     def stops(self, report: EpochReport) -> bool:
         """Take note of a report, and return whether patience is exhausted."""
@@ -89,11 +91,20 @@ class Watch:
         improved = cost < self.best - self.rule.tolerance
         if cost < self.best:
             self.best = cost
-            self.vectors = self.net.vector.copy(), self.net.buffer_vector.copy()
+            state = report.state
+            slots = {} if state is None else {name: slot.copy() for name, slot in state.slots.items()}
+            vectors = self.net.vector.copy(), self.net.buffer_vector.copy()
+            self.kept = vectors, None if state is None else replace(state, slots=slots)
+            self.state = state
         self.waiting = 0 if improved else self.waiting + 1
         return self.waiting >= self.rule.patience
 
     def restore(self) -> None:
-        """Put back the parameters of the best epoch."""
-        if self.rule.restore_best and self.vectors is not None:
-            self.net.vector[...], self.net.buffer_vector[...] = self.vectors
+        """Put back the parameters of the best epoch, and with them the state of the run: it can go on from there."""
+        if not self.rule.restore_best or self.kept is None:
+            return
+        (self.net.vector[...], self.net.buffer_vector[...]), kept = self.kept
+        if self.state is not None and kept is not None:
+            for name, slot in kept.slots.items():
+                self.state.slots[name][...] = slot
+            self.state.step, self.state.epoch = kept.step, kept.epoch
