@@ -285,3 +285,36 @@ def test_fit_returns_the_reports_of_all_epochs():
     reports = net.fit(X, Y, epochs=3)
     assert [report.epoch for report in reports] == [1, 2, 3]
     assert all(math.isfinite(report.loss) and report.seconds > 0 for report in reports)
+
+
+def test_assigning_a_parameter_writes_it_or_says_why_not():
+    net = cp.Network([cp.Dense(1)], inputs=2)
+    net.parameters["dense_1.W"] = [[1.0], [2.0]]
+    assert net.predict([[3.0, 4.0]]).tolist() == [[11.0]]
+    with pytest.raises(cp.ShapeError, match=r"shape \(2, 1\), got \(3,\)"):
+        net.parameters["dense_1.W"] = [1.0, 2.0, 3.0]
+    with pytest.raises(cp.UnknownNameError, match=r"'dense_1.w'; the network has dense_1.W, dense_1.b"):
+        net.parameters["dense_1.w"]
+
+
+def test_a_link_that_is_applied_twice_is_told():
+    with pytest.warns(UserWarning, match=r"CrossEntropy applies Softmax .* leave out Softmax\(\)"):
+        cp.Network([cp.Dense(3), cp.Softmax()], inputs=2, loss=cp.CrossEntropy())
+
+
+def test_names_of_reused_layers_never_meet_others():
+    shared = cp.Dense(3, name="a")
+    h = cp.Dense(3, name="a_2")(shared(cp.Input(3)))
+    with pytest.raises(cp.ArgumentError, match="two nodes are named 'a_2'"):
+        cp.Network(shared(h))
+
+
+def test_prediction_keeps_only_what_is_still_read():
+    x = cp.Input(4)
+    h = cp.Dense(4)(x)
+    net = cp.Network(cp.Add()(cp.Tanh()(h), cp.ReLU()(h), x), dtype="float64")
+    rows = numpy.random.default_rng(0).normal(size=(5, 4))
+    kept = net.reference().forward(net.vector, net.buffer_vector, (rows,))
+    left = net.reference().forward(net.vector, net.buffer_vector, (rows,), keep=False)
+    numpy.testing.assert_array_equal(left.outputs[-1], kept.outputs[-1])
+    assert all(output is None for output in left.outputs[:-1])

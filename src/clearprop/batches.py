@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -93,7 +94,11 @@ def _check_rows(graph: Graph, x: Any, place: int, name: str, dtype: Any) -> Arra
     else:
         x = _numbers(name, x, dtype, "encode or drop other columns")
     if x.ndim == 0 or x.shape[1:] != shape:
-        hint = f"; pass {name}.reshape(1, -1) for a single row" if x.shape == shape else ""
+        hint = ""
+        if x.shape == shape:
+            hint = f"; pass {name}.reshape(1, -1) for a single row"
+        elif len(shape) == 1 and x.ndim > 2 and math.prod(x.shape[1:]) == shape[0]:
+            hint = f"; pass {name}.reshape(len({name}), -1), or begin with inputs={x.shape[1:]} and Flatten()"
         raise DataError(f"{name} must have shape (n, {', '.join(map(str, shape))}), got {x.shape}{hint}.")
     if x.shape[0] == 0:
         raise DataError(f"{name} must have at least one row, got shape {x.shape}.")

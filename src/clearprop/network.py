@@ -35,6 +35,8 @@ Array = Any
 class Network(SavedNetwork):
     """A feedforward network.
 
+    A network draws and owns its parameters: two networks made of the same boxes share the description, not the numbers.
+
     Parameters
     ----------
     layers : sequence of Layer, or Node

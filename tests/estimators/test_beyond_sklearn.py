@@ -306,3 +306,78 @@ def test_a_restored_model_trains_on_from_parameters_set_by_hand():
     model.intercepts_[0][...] = 50.0
     model.partial_fit(IRIS_X, IRIS_Y)
     assert model.intercepts_[0][0] == pytest.approx(50.0, abs=0.1)
+
+
+def test_an_activation_given_as_a_layer_is_a_box_of_its_own_in_every_hidden_layer():
+    model = cp.MLPClassifier((10, 5), activation=cp.PReLU(), max_iter=2, random_state=0).fit(IRIS_X, IRIS_Y)
+    slopes = [view.shape for name, view in model.network_.parameters.items() if name.endswith("slope")]
+    assert slopes == [(10,), (5,)]
+    with pytest.raises(cp.ArgumentError, match="activation must be among"):
+        cp.MLPClassifier(activation=cp.Dense(3)).fit(IRIS_X, IRIS_Y)
+
+
+def test_a_callback_reads_the_report_of_the_epoch():
+    class Losses(cp.Callback):
+        def on_fit_task_end(self, estimator, context):
+            seen.append((context.task_name, context.report.loss))
+
+    for solver in ("adam", "lbfgs"):
+        seen = []
+        model = cp.MLPClassifier(4, solver=solver, max_iter=3, random_state=0).set_callbacks(Losses())
+        model.fit(IRIS_X, IRIS_Y)
+        curve = [loss for name, loss in seen if name == "epoch"]
+        assert curve[:3] == pytest.approx(getattr(model, "loss_curve_", curve[:3]))
+        assert seen[-1] == ("fit", curve[-1])
+
+
+def test_scorers_and_scores_see_the_same_weights():
+    rng = np.random.default_rng(0)
+    weights, y = rng.uniform(0, 1, 150), rng.integers(0, 2, 150)
+    curves = []
+    for scoring in (None, "accuracy"):
+        model = cp.MLPClassifier(4, early_stopping=True, scoring=scoring, max_iter=5, random_state=0)
+        curves.append(model.fit(IRIS_X, y, sample_weight=weights).validation_scores_)
+    assert curves[0] == curves[1]
+    with pytest.raises(ValueError, match="bogus"):
+        cp.MLPClassifier(scoring="bogus").fit(IRIS_X, IRIS_Y)
+
+
+def test_class_weights_leave_validation_rows_alone():
+    settings = {"hidden_layer_sizes": (), "max_iter": 1, "learning_rate_init": 1e-12, "alpha": 0.0, "random_state": 0}
+    settings |= {"early_stopping": True, "scoring": "loss"}
+    plain = cp.MLPClassifier(**settings).fit(IRIS_X, IRIS_Y)
+    weighted = cp.MLPClassifier(class_weight={0: 20.0}, **settings).fit(IRIS_X, IRIS_Y)
+    assert weighted.validation_scores_ == pytest.approx(plain.validation_scores_)
+    with pytest.raises(cp.ArgumentError, match="balanced"):
+        cp.MLPClassifier(class_weight="balanced").partial_fit(IRIS_X, IRIS_Y, classes=[0, 1, 2])
+
+
+def test_both_loss_curves_are_on_one_scale():
+    Y = np.c_[IRIS_X, IRIS_X]
+    model = cp.MLPRegressor(alpha=0.0, max_iter=1, learning_rate_init=1e-12, random_state=0)
+    model.fit(IRIS_X, Y, X_val=IRIS_X, y_val=Y)
+    assert model.validation_loss_curve_ == pytest.approx(model.loss_curve_)
+
+
+def test_one_against_all_gives_probabilities_even_where_every_class_is_hopeless():
+    model = cp.MLPClassifier((), loss=cp.BinaryCrossEntropy(), max_iter=1, random_state=0).fit(IRIS_X, IRIS_Y)
+    model.intercepts_ = [np.array([-1e4, -1e4, -1e4])]
+    model.coefs_[0] = np.zeros((4, 3))
+    np.testing.assert_allclose(model.predict_proba(IRIS_X[:1]), [[1 / 3, 1 / 3, 1 / 3]])
+
+
+def test_rows_that_the_networks_type_cannot_hold_are_refused():
+    model = cp.MLPRegressor(max_iter=1).fit(IRIS_X.astype(np.float32), IRIS_Y)
+    with pytest.raises(cp.DataError, match="infinity"):
+        model.predict(IRIS_X[:1] * 1e200)
+
+
+def test_losses_without_probabilities_have_a_decision_function():
+    model = cp.MLPClassifier(8, loss="hinge", random_state=0)
+    assert cross_val_score(model, IRIS_X, IRIS_Y == 2, scoring="roc_auc", cv=3).min() > 0.8
+    assert not hasattr(cp.MLPClassifier(), "decision_function")
+
+
+def test_adamw_as_an_object_decays_once():
+    model = cp.MLPClassifier(4, solver=cp.AdamW(), max_iter=1).fit(IRIS_X, IRIS_Y)
+    assert model.network_.program.penalty is None

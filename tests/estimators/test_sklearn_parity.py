@@ -121,3 +121,20 @@ def test_max_iter_warns_as_in_sklearn():
     for module in (sk, cp):
         with pytest.warns(ConvergenceWarning, match=r"Maximum iterations \(3\) reached"):
             module.MLPClassifier(max_iter=3, random_state=0).fit(DIGITS_X, DIGITS_Y)
+
+
+@pytest.mark.parametrize("activation", ["logistic", "relu"])
+def test_without_hidden_layers_the_named_activation_still_sets_the_initial_weights(activation):
+    settings = {"hidden_layer_sizes": (), "activation": activation, "solver": "sgd", "max_iter": 3, "random_state": 0}
+    theirs, ours = (module.MLPRegressor(**settings).fit(NUMBERS_X, NUMBERS_Y) for module in (sk, cp))
+    np.testing.assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-6)
+
+
+def test_verbose_says_the_same(capsys):
+    settings = {"solver": "sgd", "learning_rate": "adaptive", "tol": 0.5, "max_iter": 400, "random_state": 0}
+    said = []
+    for module in (sk, cp):
+        module.MLPClassifier(verbose=True, n_iter_no_change=1, **settings).fit(LABELS_X, LABELS_Y)
+        said.append(capsys.readouterr().out.splitlines())
+    assert said[1] == said[0]
+    assert said[0][-1].endswith("Learning rate too small. Stopping.")

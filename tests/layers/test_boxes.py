@@ -8,7 +8,7 @@ import numpy
 import pytest
 
 import clearprop as cp
-from cases import SELU_ALPHA, SELU_SCALE, LayerCase, assert_close, fixed_noise
+from cases import SELU_ALPHA, SELU_SCALE, assert_close, fixed_noise
 from clearprop.layers import Context
 from clearprop.streams import Purpose, Stream
 

@@ -59,6 +59,11 @@ beta_1, beta_2, epsilon, n_iter_no_change, max_fun, dropout, batch_norm, n_layer
 validation_loss_curve_, stopped_, n_iter_, t_, n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_
         As for `MLPRegressor`.
 
+    Notes
+    -----
+    The cross-entropy is exact. scikit-learn clips probabilities at the machine epsilon before the logarithm, so where
+    outputs saturate (often a sign of inputs that were not scaled) the loss it reports, and stops by, is smaller.
+
     Examples
     --------
     >>> import clearprop as cp

@@ -13,6 +13,7 @@ import scipy.sparse
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing, check_random_state, shuffle
 from sklearn.utils.optimize import _check_optimize_result
@@ -105,6 +106,8 @@ class BaseMLP(
         incremental: bool,
     ) -> BaseMLP:
         hidden_sizes(self)
+        if isinstance(self.scoring, str) and self.scoring != "loss":
+            get_scorer(self.scoring)  # an unknown name is an error now, not after the first epoch
         first = not hasattr(self, "network_") or (not self.warm_start and not incremental)
         given, labels = X, y
         X, y = self._check_data(X, y, reset=first, incremental=incremental)
