@@ -29,8 +29,12 @@ def test_train_says_what_it_does_and_what_comes_next(clearprop, flowers):
     assert "left out (another text in every row): id" in err
     assert "60 epochs" in err
     assert "saved flowers.clearprop" in err
-    assert "clearprop predict flowers.clearprop flowers.csv" in err
-    assert isinstance(cp.load("flowers.clearprop"), cp.Network)
+    assert "on 18 validation rows, which also chose the epoch" in err
+    assert "18 are few" in err
+    assert "clearprop evaluate flowers.clearprop OTHER.csv" in err
+    assert "clearprop predict flowers.clearprop NEW.csv" in err
+    with pytest.warns(UserWarning, match="table"):
+        assert isinstance(cp.load("flowers.clearprop"), cp.Network)
 
 
 def test_same_seed_same_bytes(clearprop, flowers):
@@ -131,7 +135,7 @@ def test_validation_file_and_none(clearprop, flowers, folder):
 
 def test_linear_model(clearprop, flowers):
     assert clearprop("train", flowers, "--target", "species", *QUICK, "--hidden", "none")[0] == 0
-    assert cp.load("flowers.clearprop").n_parameters == 3 * (2 + 2) + 3
+    assert TableModel.load("flowers.clearprop").network.n_parameters == 3 * (2 + 2) + 3
 
 
 def test_missing_values_categories_and_separators(clearprop, folder):
@@ -286,7 +290,7 @@ BAD_TABLES = {
     "infinite": ("a,y\n1,u\n-inf,v\n", "t.csv:3 'a' is infinite"),
     "overflow": ("a,y\n1,u\n1e999,v\n", "t.csv:3 'a' is infinite"),
     "huge": ("a,y\n1e300,u\n-1e308,v\n1e308,v\n-1e305,u\n2,u\n3,v\n5,u\n", "'a' has numbers too large to scale"),
-    "one row": ("a,y\n1,2.5\n", "leaves 0 rows for validation"),
+    "one row": ("a,y\n1,2.5\n", "--valid 0.2 of 1 row leaves 0 to validate on"),
     "nothing to learn from": ("a,y\n1,u\n1,v\n", "no column left to learn from"),
     "only a target": ("y\nu\nv\n", "no column left to learn from"),
     "binary": (b"a,y\n1,2\n\xff\xfe,3\n", "t.csv:3 is not UTF-8 text"),

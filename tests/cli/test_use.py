@@ -34,7 +34,8 @@ def test_predict_proba_keep_out(clearprop, model, flowers):
     classes = ["setosa", "versicolor", "virginica"]
     assert list(rows[0]) == ["id", "colour", "prediction", *(f"probability_{label}" for label in classes)]
     assert [row["id"] for row in rows] == [row["id"] for row in flower_rows()]
-    net, table_model = cp.load(model), TableModel.load(model)
+    table_model = TableModel.load(model)
+    net = table_model.network
     expected = net.predict(table_model.columns.transform(read_table(flowers)))
     got = numpy.array([[float(row[f"probability_{label}"]) for label in classes] for row in rows])
     numpy.testing.assert_array_equal(got.astype(numpy.float32), expected)  # nine digits are enough for float32
@@ -108,7 +109,8 @@ def test_evaluate(clearprop, model, flowers):
     assert code == 0
     metrics = {name: float(value) for name, value in (line.split() for line in out.splitlines())}
     assert "90 rows of flowers.csv" in err
-    net, table_model = cp.load(model), TableModel.load(model)
+    table_model = TableModel.load(model)
+    net = table_model.network
     table = read_table(flowers)
     X, y = table_model.columns.transform(table), table_model.target.encode(table)
     p = net.predict(X)
@@ -174,7 +176,11 @@ def test_inspect(clearprop, model):
 
 def test_inspect_json(clearprop, model):
     found = json.loads(clearprop("inspect", model, "--json")[1])
-    assert found["n_parameters"] == sum(layer["parameters"] for layer in found["layers"]) == cp.load(model).n_parameters
+    assert (
+        found["n_parameters"]
+        == sum(layer["parameters"] for layer in found["layers"])
+        == TableModel.load(model).network.n_parameters
+    )
     assert found["target"] == {
         "task": "classification",
         "name": "species",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy
 import pytest
 
@@ -122,3 +124,50 @@ def test_a_batch_changes_its_numbers_but_not_its_classes():
     batch = net.batch(X, numpy.arange(11) % 3, numpy.ones(11)).astype(numpy.float32)
     assert (batch.inputs[0].dtype, batch.weight.dtype) == (numpy.float32, numpy.float32)
     assert batch.target.dtype == numpy.int64
+
+
+@dataclass(frozen=True)
+class OnlyOutput(cp.Layer):
+    def forward(self, ctx, p, *xs):
+        return xs[0]
+
+
+@dataclass(frozen=True)
+class Narrower(cp.Layer):
+    def forward(self, ctx, p, *xs):
+        return xs[0][:, :1], None
+
+
+@dataclass(frozen=True)
+class OnlyGradient(cp.Layer):
+    def forward(self, ctx, p, *xs):
+        return xs[0], None
+
+    def backward(self, ctx, p, kept, dh):
+        return dh
+
+
+@dataclass(frozen=True)
+class Forgetful(cp.Layer):
+    def parameters(self, *shapes):
+        return {"s": cp.Parameter(shapes[0], cp.Constant(1.0))}
+
+    def forward(self, ctx, p, *xs):
+        return xs[0] * p["s"], xs[0]
+
+    def backward(self, ctx, p, kept, dh):
+        return (dh * p["s"],), {"s": dh * kept}
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (OnlyOutput(), r"'only_output_1': OnlyOutput.forward must return \(output, what backward needs\)"),
+        (Narrower(), r"'narrower_1': forward's output must have shape \(2, 3\) for 2 rows, got \(2, 1\)"),
+        (OnlyGradient(), r"'only_gradient_1': OnlyGradient.backward must return"),
+        (Forgetful(), r"'forgetful_1': backward's gradient of 's' must have shape \(3,\) .* sum over the rows"),
+    ],
+)
+def test_a_box_of_the_users_that_returns_the_wrong_thing_is_named(layer, message):
+    with pytest.raises(cp.ShapeError, match=message):
+        cp.Network([layer, cp.Dense(1)], inputs=3).scores([[1.0, 2.0, 3.0]])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import clearprop as cp
 from clearprop.errors import ArgumentError, DataError, ModelFileError
 from clearprop.estimators.table import TableModel
 from clearprop.estimators.table_columns import Columns
-from clearprop.estimators.table_file import Table, closest, read_table
+from clearprop.estimators.table_data import Table, closest
+from clearprop.estimators.table_file import read_table
 from clearprop.estimators.table_recipe import Recipe
 from clearprop.estimators.table_training import TableTraining
 
@@ -62,7 +64,8 @@ def test_round_trip_keeps_every_bit(tmp_path, target, optimizer):
     assert [type(label) for label in again.predict(table)] == [type(label) for label in model.predict(table)]
     again.save(tmp_path / "n")
     assert (tmp_path / "m").read_bytes() == (tmp_path / "n").read_bytes()
-    net = cp.load(tmp_path / "m")
+    with pytest.warns(UserWarning, match="table"):
+        net = cp.load(tmp_path / "m")
     numpy.testing.assert_array_equal(net.vector, model.network.vector)
     assert b"pickle" not in (tmp_path / "m").read_bytes()
 
@@ -192,6 +195,44 @@ def test_kind_of_text_columns():
     assert [table.kind(name) for name in "abcde"] == ["number", "boolean", "category", "category", "number"]
     with pytest.raises(DataError, match="--categorical c if its numbers are names"):
         text_table(c=["1", "2", "x"]).kind("c")
+
+
+def comma_table(**columns) -> Table:
+    """A table as a CSV file with semicolons gives it."""
+    return dataclasses.replace(text_table(**columns), decimal_comma=True)
+
+
+@pytest.mark.parametrize(("texts", "kind", "numbers"), [
+    (["100193,51", "-2", "+,5e1", ""], "number", [100193.51, -2, 5, numpy.nan]),
+    (["1.5", "2", "3.25"], "number", [1.5, 2, 3.25]),
+    (["1", "2"], "number", [1, 2]),
+    (["1,5", "2,5", "x", "y"], "category", None),
+    (["1,2,3", "1,2,4", "2,2,2"], "category", None),
+    (["red, blue", "1,5", "x"], "category", None),
+])  # fmt: skip
+def test_decimal_commas(texts, kind, numbers):
+    table = comma_table(x=texts)
+    assert table.kind("x") == kind
+    if numbers is not None:
+        numpy.testing.assert_array_equal(table.numbers("x"), numbers)
+    if any("," in text for text in texts):  # elsewhere a comma is no part of a number
+        assert text_table(x=texts).kind("x") == "category"
+
+
+def test_decimal_commas_and_points_do_not_mix():
+    for texts in (["1,5", "2,5", "1.234"], ["1.5", "2.5", "1,234"]):
+        with pytest.raises(DataError, match=r"t\.csv:4 'x' is '1[.,]234', not a number"):
+            comma_table(x=texts).kind("x")
+        with pytest.raises(DataError, match="not a number"):
+            comma_table(x=texts).numbers("x")
+
+
+@pytest.mark.parametrize(("texts", "kind"), [
+    (["01", "1", "2"], "category"), (["-007", "7", ""], "category"), (["00", "1", "x"], "category"),
+    (["0", "10", "-0"], "number"), (["0.5", "00.5", "0e1"], "number"),
+])  # fmt: skip
+def test_whole_numbers_with_leading_zeros_are_codes(texts, kind):
+    assert text_table(x=texts).kind("x") == kind
 
 
 def test_closest():

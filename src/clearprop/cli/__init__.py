@@ -41,7 +41,7 @@ verbs:
 {chr(10).join(f"  {verb:<10}{text}" for verb, text in VERBS.items())}
 
 options:
-  -h, --help  show this help; 'clearprop VERB --help' shows that of a verb
+  -h, --help  show this help; 'clearprop VERB --help' or 'clearprop help VERB' shows that of a verb
   --version   show the version
 
 begin with: clearprop demo
@@ -94,6 +94,8 @@ def _run(given: list[str]) -> int:
 
         print(f"clearprop {__version__}")
         return FINE
+    if verb == "help":
+        return _run([*rest[:1], "--help"])
     if verb not in VERBS:
         near = difflib.get_close_matches(verb, VERBS, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(VERBS)}."

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clearprop.cli.options import Parser, note, program, save_model, write_text
-from clearprop.cli.train import report_training
+from clearprop.cli.reporting import report_training
 from clearprop.errors import ArgumentError, ClearpropError
 
 if TYPE_CHECKING:
-    from clearprop.estimators.table_file import Table
+    from clearprop.estimators.table_data import Table
 
 __all__ = ["run"]
 
@@ -40,7 +40,7 @@ def run(arguments: Sequence[str]) -> int:
         "--out", metavar="FOLDER", default="clearprop-demo", help="where files go; default: %(default)s"
     )
     parser.add_argument("--force", action="store_true", help="replace files of the same names")
-    options = parser.parse_args(arguments)
+    options = parser.read(arguments)
     if options.name == "xor":
         return xor()
     return images(options.name, Path(options.out), options.force)

@@ -6,7 +6,17 @@ import argparse
 import math
 from collections.abc import Sequence
 
-from clearprop.cli.options import Parser, add_missing, load_model, load_table, note, show_metrics
+from clearprop.cli.options import (
+    Parser,
+    add_missing,
+    add_quiet,
+    complain,
+    load_model,
+    load_table,
+    note,
+    note_unseen,
+    show_metrics,
+)
 from clearprop.errors import ArgumentError
 
 __all__ = ["run"]
@@ -36,7 +46,7 @@ def run(arguments: Sequence[str]) -> int:
         "rmse, mae and r2 for numbers.",
     )
     parser.add_argument("model", metavar="MODEL", help="what 'clearprop train' wrote")
-    parser.add_argument("data", metavar="DATA", help="CSV or Parquet with the target's column")
+    parser.add_argument("data", metavar="DATA", help="CSV or Parquet with the target's column, - for standard input")
     parser.add_argument(
         "--fail-under",
         metavar="METRIC=NUMBER",
@@ -46,7 +56,8 @@ def run(arguments: Sequence[str]) -> int:
         help="exit with code 7 if the metric is worse (for rmse, mae and log_loss: greater); may be repeated",
     )
     add_missing(parser)
-    options = parser.parse_args(arguments)
+    add_quiet(parser)
+    options = parser.read(arguments)
 
     model = load_model(options.model)
     table = load_table(options.data, [*model.missing, *options.na])
@@ -58,11 +69,13 @@ def run(arguments: Sequence[str]) -> int:
     if known.n_rows < table.n_rows:
         note(f"note: {table.n_rows - known.n_rows} of {table.n_rows} rows have no '{model.target.name}': left out")
     note(f"{model.target.task} of '{model.target.name}' on {known.n_rows} rows of {table.source}")
+    note_unseen(model, known)
     show_metrics(metrics)
     missed = False
     for name, value in options.fail_under:
         worse = metrics[name] < value if GREATER_IS_BETTER[name] else metrics[name] > value
         if worse:
-            note(f"failed: {name} is {metrics[name]:.6g}, {'under' if GREATER_IS_BETTER[name] else 'over'} {value:g}")
+            side = "under" if GREATER_IS_BETTER[name] else "over"
+            complain(f"failed: {name} is {metrics[name]:.6g}, {side} {value:g}")
         missed = missed or worse
     return 7 if missed else 0

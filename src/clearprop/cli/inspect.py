@@ -20,7 +20,7 @@ def run(arguments: Sequence[str]) -> int:
     parser = Parser("inspect", "Show the layers, shapes and parameter counts of a model file, and how it was trained.")
     parser.add_argument("model", metavar="MODEL", help="what 'clearprop train' or net.save wrote")
     parser.add_argument("--json", action="store_true", help="print everything but the weights as JSON")
-    options = parser.parse_args(arguments)
+    options = parser.read(arguments)
 
     description = describe(options.model)
     print(json.dumps(description, indent=2) if options.json else "\n".join(lines(description)))

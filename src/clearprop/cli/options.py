@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import csv
+import difflib
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -16,23 +18,31 @@ from clearprop.errors import ArgumentError, DataError, ModelFileError
 
 if TYPE_CHECKING:
     from clearprop.estimators.table import TableModel
-    from clearprop.estimators.table_file import Table
+    from clearprop.estimators.table_data import Table
 
 __all__ = [
     "Parser",
     "add_missing",
+    "add_quiet",
     "check_output",
+    "complain",
     "integer",
     "load_model",
     "load_table",
+    "model_name",
     "names",
     "note",
+    "note_unseen",
     "program",
     "real",
     "save_model",
     "show_metrics",
     "write_text",
 ]
+
+
+OPTION = re.compile(r"-(?![0-9.])[^ ]+$")  # as argparse sees it: negative numbers and texts with spaces are values
+_quiet = False  # whether the command at hand was told to be
 
 
 class Parser(argparse.ArgumentParser):
@@ -47,9 +57,29 @@ class Parser(argparse.ArgumentParser):
             **kwargs,
         )
 
+    def read(self, given: Sequence[str]) -> argparse.Namespace:
+        """Parse; an unknown option is named before missing ones, and ``--quiet`` holds from here on."""
+        global _quiet
+        self._check_names(given)
+        options = self.parse_args(given)
+        _quiet = getattr(options, "quiet", False)
+        return options
+
+    def _check_names(self, given: Sequence[str]) -> None:
+        known = [option for option in self._option_string_actions if option.startswith("--")]
+        for text in given:
+            name = text.partition("=")[0]
+            if name in ("-h", "--help", "--"):  # nothing after them is an option to check
+                return
+            if not OPTION.match(text) or name in known:
+                continue
+            near = difflib.get_close_matches(name, known, n=1)
+            self.error(f"no option '{name}'" + (f"; did you mean '{near[0]}'?" if near else ""))
+
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and where to read on, and leave."""
-        self.exit(2, f"error: {message}; see '{self.prog} --help'.\n")
+        end = "" if message.endswith("?") else ";"
+        self.exit(2, f"error: {message}{end} see '{self.prog} --help'.\n")
 
 
 def integer(minimum: int) -> Callable[[str], int]:
@@ -98,8 +128,19 @@ def add_missing(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def add_quiet(parser: argparse._ActionsContainer) -> None:
+    """Add the option that silences `note`."""
+    parser.add_argument("--quiet", action="store_true", help="no messages but errors")
+
+
 def note(text: str) -> None:
-    """Tell the user something that is not data."""
+    """Tell the user something that is not data, unless ``--quiet`` was given."""
+    if not _quiet:
+        complain(text)
+
+
+def complain(text: str) -> None:
+    """Tell the user why the command does not end well, ``--quiet`` or not."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -122,6 +163,21 @@ def load_table(path: str, missing: Iterable[str]) -> Table:
     return table
 
 
+def note_unseen(model: TableModel, table: Table) -> None:
+    """Tell which columns hold categories that training did not have."""
+    for text in model.columns.unseen(table):
+        note(f"note: {text}")
+
+
+def model_name(data: str) -> str:
+    """Return the name of a model file made from `data`: in this folder, without the endings of the data."""
+    if data == "-":
+        raise ArgumentError("DATA is standard input, which gives the model no name; add --out FILE.")
+    path = Path(data)
+    path = Path(path.stem) if path.suffix.casefold() == ".gz" else path
+    return f"{path.stem}.clearprop"
+
+
 def load_model(path: str) -> TableModel:
     """Read a table model."""
     from clearprop.estimators.table import TableModel
@@ -135,6 +191,7 @@ def load_model(path: str) -> TableModel:
 def check_output(path: str | Path, force: bool, sources: Sequence[str] = ()) -> Path:
     """Return `path` if a result may be written there, before any work is done for it."""
     target = Path(path)
+    sources = [source for source in sources if source != "-"]
     if target.is_dir():
         raise ArgumentError(f"--out '{target}' is a folder; give the name of a file in it.")
     if not target.parent.is_dir():

@@ -8,7 +8,18 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from clearprop.cli.options import Parser, add_missing, check_output, load_model, load_table, names, note, write_text
+from clearprop.cli.options import (
+    Parser,
+    add_missing,
+    add_quiet,
+    check_output,
+    load_model,
+    load_table,
+    names,
+    note,
+    note_unseen,
+    write_text,
+)
 from clearprop.errors import ArgumentError
 
 __all__ = ["run"]
@@ -18,13 +29,14 @@ def run(arguments: Sequence[str]) -> int:
     """Run the verb and return its exit code."""
     parser = Parser("predict", "Predict the rows of a table. The result is CSV, on standard output by default.")
     parser.add_argument("model", metavar="MODEL", help="what 'clearprop train' wrote")
-    parser.add_argument("data", metavar="DATA", help="CSV or Parquet; columns are found by name, others are ignored")
+    parser.add_argument("data", metavar="DATA", help="CSV or Parquet, - for standard input; columns are found by name")
     parser.add_argument("--proba", action="store_true", help="also give the probability of every class")
     parser.add_argument("--keep", metavar="COL,...", type=names, default=[], help="columns of DATA to copy, e.g. an id")
     parser.add_argument("--out", metavar="FILE", default="-", help="where to write; - is standard output (default)")
     parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
     add_missing(parser)
-    options = parser.parse_args(arguments)
+    add_quiet(parser)
+    options = parser.read(arguments)
 
     if options.out != "-":
         check_output(options.out, options.force, [options.model, options.data])
@@ -32,6 +44,7 @@ def run(arguments: Sequence[str]) -> int:
     table = load_table(options.data, [*model.missing, *options.na])
     columns: dict[str, Iterable[Any]] = {name: table.text(name) for name in options.keep}
     results: dict[str, Iterable[Any]] = {"prediction": map(_text, model.predict(table))}
+    note_unseen(model, table)
     if options.proba:
         probabilities = model.probabilities(table)
         for label, p in probabilities.items():

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import csv
 import importlib
-import io
+import itertools
 import shlex
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+from clearprop.cli.config import configured
 from clearprop.cli.options import (
     Parser,
     add_missing,
+    add_quiet,
     check_output,
+    complain,
     integer,
     load_table,
+    model_name,
     names,
     note,
     program,
@@ -26,25 +27,27 @@ from clearprop.cli.options import (
     save_model,
     show_metrics,
 )
-from clearprop.errors import ArgumentError, NonFiniteError
+from clearprop.cli.reporting import announce, report_training
+from clearprop.errors import ArgumentError
 
-if TYPE_CHECKING:
-    from clearprop.estimators.table_training import TableTraining
-
-__all__ = ["report_training", "run"]
+__all__ = ["run"]
 
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "gelu", "silu", "elu", "selu", "leaky_relu", "mish", "softplus")
 LOSSES = ("cross_entropy", "hinge", "squared_error", "absolute_error", "huber", "poisson")
+CAUTION = 20  # validation rows; one of fewer moves the accuracy by more than 5 %
 OPTIMIZERS = ("adam", "adamw", "sgd", "momentum", "nesterov", "rmsprop", "adagrad", "lbfgs")
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run the verb and return its exit code."""
     parser = make_parser()
-    options = parser.parse_args([*_configured(parser, arguments), *arguments])
-    out = options.out or f"{Path(options.data).stem}.clearprop"
+    given = [*configured(parser, arguments), *arguments]
+    _check_hidden(parser, given)
+    options = parser.read(given)
     sources = [options.data, *([options.valid] if isinstance(options.valid, str) else [])]
-    out = check_output(out, options.force, sources)
+    if sources.count("-") > 1:
+        raise ArgumentError("DATA and --valid cannot both be standard input; give a file for one of them.")
+    out = check_output(options.out or model_name(options.data), options.force, sources)
 
     from clearprop.estimators.table_recipe import Recipe
     from clearprop.estimators.table_training import TableTraining
@@ -75,18 +78,27 @@ def run(arguments: Sequence[str]) -> int:
     )
     announce(training, inferred=options.task is None)
     with _threads(options.threads):
-        interrupted = report_training(training)
+        interrupted = report_training(training, options.quiet)
     if interrupted and not training.model.record["epochs"]:
-        note("interrupted before the first epoch ended; nothing saved")
+        complain("interrupted before the first epoch ended; nothing saved")
         return 130
     metrics = training.validate()
     if metrics:
-        note(f"on {training.n_validation} validation rows:")
+        count = training.n_validation
+        rows = "1 validation row, which" if count == 1 else f"{count} validation rows, which"
+        note(f"on {rows} also chose the epoch (for a figure that did not choose: evaluate on other rows):")
+        if count < CAUTION:
+            note(f"note: {count} {'is' if count == 1 else 'are'} few, so these figures are rough")
         show_metrics(metrics)
+    finished = out if interrupted and out.exists() else None
+    if finished is not None:  # a model that is complete is worth more than a part of its successor
+        out = out.with_name(f"{out.stem}.interrupted.clearprop")
     save_model(training.model, out)
-    note(f"saved {out}" + (" (the best parameters so far)" if interrupted else ""))
-    where, data = shlex.quote(str(out)), shlex.quote(options.data)
-    note(f"next: {program()} inspect {where}\n      {program()} predict {where} {data}")
+    what = (" (the best parameters so far)" if interrupted else "") + (f"; {finished} is as before" if finished else "")
+    (complain if interrupted else note)(f"saved {out}{what}")
+    where = shlex.quote(str(out))
+    for begin, verb in (("next: ", "inspect {}"), (" " * 6, "evaluate {} OTHER.csv"), (" " * 6, "predict {} NEW.csv")):
+        note(f"{begin}{program()} {verb.format(where)}")
     return 130 if interrupted else 0
 
 
@@ -98,7 +110,9 @@ def make_parser() -> Parser:
         "The file keeps the scaling of numbers, the categories of texts and the training record, so that\n"
         "'clearprop predict' needs nothing else. Columns are found by name.",
     )
-    parser.add_argument("data", metavar="DATA", help="CSV (comma, semicolon or tab) or Parquet, with a header")
+    parser.add_argument(
+        "data", metavar="DATA", help="CSV (comma, semicolon, tab) or Parquet, with a header; - is standard input"
+    )
     group = parser.add_argument_group("data")
     add = group.add_argument
     add("--target", metavar="COL", required=True, help="the column to predict")
@@ -131,10 +145,12 @@ def make_parser() -> Parser:
         "validation loss; default 20")  # fmt: skip
     add("--seed", metavar="N", type=integer(0), default=0, help="the same seed and data give the same model; default 0")
     add("--threads", metavar="N", type=integer(1), help="threads to compute with; default: all")
-    add = parser.add_argument_group("files").add_argument
+    group = parser.add_argument_group("files")
+    add = group.add_argument
     add("--config", metavar="F.toml", help="options as 'hidden = [32, 16]'; the command line wins")
     add("--out", metavar="FILE", help="the model file; default: the name of DATA with .clearprop, in this folder")
     add("--force", action="store_true", help="replace FILE if it exists")
+    add_quiet(group)
     return parser
 
 
@@ -151,6 +167,18 @@ def units(text: str) -> tuple[int, ...]:
     return sizes
 
 
+def _check_hidden(parser: Parser, given: Sequence[str]) -> None:
+    """Answer ``--hidden 64 32``, whose 32 would be taken for DATA."""
+    for place, text in enumerate(given):
+        if text.partition("=")[0] != "--hidden":
+            continue
+        value = [text.partition("=")[2]] if "=" in text else []
+        sizes = list(itertools.takewhile(lambda text: text.strip(",").isdigit(), given[place + 1 :]))
+        sizes = value + (sizes if not value or value[0].strip(",").isdigit() else [])
+        if len(sizes) > 1 and not Path(sizes[-1]).exists():
+            parser.error(f"--hidden takes one list; write {','.join(size.strip(',') for size in sizes)}")
+
+
 def share_or_file(text: str) -> float | str:
     """Return a share of the rows, or the name of a file."""
     try:
@@ -162,53 +190,6 @@ def share_or_file(text: str) -> float | str:
     return share
 
 
-def _configured(parser: Parser, arguments: Sequence[str]) -> Iterator[str]:
-    """Yield the options of ``--config F.toml`` as if they had been typed before the others."""
-    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    finder.add_argument("--config")
-    try:
-        path = finder.parse_known_args(list(arguments))[0].config
-    except argparse.ArgumentError:  # the real parser says so better
-        return
-    if path is None:
-        return
-    import tomllib
-
-    try:
-        settings = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ArgumentError(f"--config: cannot read '{path}': {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ArgumentError(f"--config: {path} is not TOML: {error}.") from error
-    known = {option[2:] for option in parser._option_string_actions if option.startswith("--")} - {"config", "help"}
-    for key, value in settings.items():
-        option = key.replace("_", "-")
-        if option not in known:
-            import difflib
-
-            near = difflib.get_close_matches(option, known, n=1)
-            hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(sorted(known))}."
-            raise ArgumentError(f"{path}: no option '{key}'; {hint}")
-        if option == "force":
-            if not isinstance(value, bool):
-                raise ArgumentError(f"{path}: force must be true or false, got {value!r}.")
-            if value:
-                yield "--force"
-        else:
-            yield f"--{option}={_as_text(path, key, value)}"
-
-
-def _as_text(path: str, key: str, value: Any) -> str:
-    items = value if isinstance(value, list) else [value]
-    if not all(isinstance(item, str | int | float) and not isinstance(item, bool) for item in items):
-        raise ArgumentError(f"{path}: {key} must be a number, a text or a list of them, got {value!r}.")
-    if not isinstance(value, list):
-        return str(value)
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="").writerow(items)
-    return buffer.getvalue()
-
-
 @contextlib.contextmanager
 def _threads(count: int | None) -> Iterator[None]:
     """Hold the numeric libraries to so many threads."""
@@ -218,55 +199,3 @@ def _threads(count: int | None) -> Iterator[None]:
     threadpoolctl = importlib.import_module("threadpoolctl")  # comes with scikit-learn
     with threadpoolctl.threadpool_limits(limits=count):
         yield
-
-
-def announce(training: TableTraining, inferred: bool) -> None:
-    """Say what is going to be learned from what."""
-    model, recipe = training.model, training.recipe
-    for text in training.notes:
-        note(f"note: {text}")
-    kinds = [column.kind for column in model.columns.columns]
-    counts = [(kinds.count(kind), kind) for kind in ("number", "boolean", "category")]
-    features = ", ".join(f"{count} {_plural(kind, count)}" for count, kind in counts if count)
-    task = f"{training.task} of '{model.target.name}'"
-    labels = getattr(model.target, "labels", ())
-    if labels:
-        shown = ", ".join(map(str, labels[:10])) + (", ..." if len(labels) > 10 else "")
-        task += f", {len(labels)} classes ({shown})"
-    doubtful = inferred and not isinstance(labels and labels[0], str | bool)
-    hint = "; told from its values, --task overrides" if doubtful else ""
-    sizes = " -> ".join(map(str, [len(model.columns.inputs), *recipe.hidden, model.target.n_outputs]))
-    note(f"task:     {task}{hint}")
-    note(f"rows:     {training.n_rows} to train on, {training.n_validation} to validate on")
-    note(f"features: {features}")
-    note(f"network:  {sizes}, {recipe.activation}, {model.network.n_parameters:,} parameters")
-
-
-def _plural(kind: str, count: int) -> str:
-    return kind if count == 1 else {"category": "categories"}.get(kind, f"{kind}s")
-
-
-def report_training(training: TableTraining) -> bool:
-    """Train, say how it went, and return whether the user interrupted it."""
-    began = time.perf_counter()
-    reports = training.reports(progress=True)
-    interrupted = False
-    try:
-        for _ in reports:
-            pass
-    except KeyboardInterrupt:
-        interrupted = True
-    except NonFiniteError as error:
-        remedy = "another --optimizer" if training.recipe.optimizer == "lbfgs" else "a lower --lr"
-        raise NonFiniteError(
-            f"training diverged in epoch {error.epoch}, batch {error.batch}: '{error.node}' is not finite. Nothing was "
-            f"saved; try {remedy}."
-        ) from error
-    finally:
-        reports.close()
-    record = training.model.record
-    how = {"patience": "no better for a while", "epochs": "all done", "interrupted": "interrupted"}[record["stopped"]]
-    seconds = time.perf_counter() - began
-    best = f", best epoch {record['best_epoch']}" if training.n_validation else ""
-    note(f"trained:  {record['epochs']} {_plural('epoch', record['epochs'])} in {seconds:.1f} s ({how}){best}")
-    return interrupted

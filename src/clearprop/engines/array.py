@@ -10,6 +10,7 @@ from typing import Any
 import numpy
 
 from clearprop.engines.base import Array, Batch, EpochLoss, Program
+from clearprop.engines.probe import probe
 from clearprop.errors import NonFiniteError
 from clearprop.layers import Context
 from clearprop.optimizers import Optimizer
@@ -92,6 +93,9 @@ class ArrayExecutor:
                 self._last_reader[index] = position
         self.penalties = _per_slot(self.layout, "penalty", program.penalty)
         self.constraints = _per_slot(self.layout, "constraint", program.constraint)
+        parts = (numpy.zeros(layout.size, dtype=program.dtype) for layout in (self.layout, self.buffer_layout))
+        views = (layout.views(part) for layout, part in zip((self.layout, self.buffer_layout), parts, strict=True))
+        probe(program.graph, *map(_by_owner, views))
 
     def forward(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 
 from clearprop.engines import Batch
-from clearprop.estimators.table_file import Table
+from clearprop.estimators.table_data import Table
 from clearprop.training.data import split
 
 __all__ = ["held_out_digits"]

@@ -10,7 +10,7 @@ from typing import Any
 
 from clearprop.errors import ModelFileError
 from clearprop.estimators.table_columns import Columns
-from clearprop.estimators.table_file import MISSING, Table
+from clearprop.estimators.table_data import MISSING, Table
 from clearprop.estimators.table_target import Classes, Values, has_target, target_from_json
 from clearprop.files import read_model
 from clearprop.network import Network

@@ -13,7 +13,7 @@ from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from clearprop.errors import DataError, ModelFileError
-from clearprop.estimators.table_file import Table
+from clearprop.estimators.table_data import Table
 from clearprop.validation import show
 
 __all__ = ["CategoryColumn", "Columns", "NumberColumn"]
@@ -21,6 +21,7 @@ __all__ = ["CategoryColumn", "Columns", "NumberColumn"]
 Array = Any
 
 MAX_LEVELS = 1000  # of one column; rarer ones are treated like levels never seen
+MAX_SHOWN = 5  # values in a message
 FAR = 1e6  # standard deviations; beyond it values count as this far, so that float32 never overflows
 
 
@@ -146,6 +147,23 @@ class Columns:
         if self.categories:
             blocks.append(self._encoder.transform(numpy.stack([table.categories(c.name) for c in self.categories], 1)))
         return numpy.clip(numpy.concatenate(blocks, axis=1), -FAR, FAR).astype(numpy.float32)
+
+    def unseen(self, table: Table) -> list[str]:
+        """Return for each column with categories that training did not have a text that says which, and how often."""
+        notes = []
+        for column in self.categories:
+            table.require([column.name])
+            found = Counter(table.categories(column.name).tolist())
+            for level in column.levels:
+                del found[level]
+            if found:
+                values = ["(missing)" if level is None else level for level, _ in found.most_common(MAX_SHOWN)]
+                rare = " or rare there" if len(column.levels) >= MAX_LEVELS else ""
+                notes.append(
+                    f"'{column.name}': {found.total()} of {table.n_rows} rows hold values not seen in training{rare} "
+                    f"({', '.join(values)}{', ...' if len(found) > MAX_SHOWN else ''})"
+                )
+        return notes
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return the fitted state as something the json module can write."""

@@ -12,7 +12,7 @@ import numpy
 from sklearn.preprocessing import StandardScaler
 
 from clearprop.errors import ArgumentError, DataError, ModelFileError
-from clearprop.estimators.table_file import Table, closest
+from clearprop.estimators.table_data import Table, closest
 from clearprop.losses import (
     AbsoluteError,
     BinaryCrossEntropy,
