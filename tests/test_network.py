@@ -298,7 +298,7 @@ def test_assigning_a_parameter_writes_it_or_says_why_not():
 
 
 def test_a_link_that_is_applied_twice_is_told():
-    with pytest.warns(UserWarning, match=r"CrossEntropy applies Softmax .* leave out Softmax\(\)"):
+    with pytest.warns(UserWarning, match=r"CrossEntropy applies Softmax .* leave out the last Softmax\(\)"):
         cp.Network([cp.Dense(3), cp.Softmax()], inputs=2, loss=cp.CrossEntropy())
 
 

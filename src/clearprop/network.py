@@ -95,7 +95,9 @@ class Network(SavedNetwork):
         self.seed = check_integer("Network", "seed", seed)
         self.engine = engine
         choose(engine, program)
-        _warn_of_double_link(program)
+        double = program.double_link()
+        if double is not None:
+            warnings.warn(double, stacklevel=3)
         self.layout, self.buffer_layout = program.graph.parameter_layout(), program.graph.buffer_layout()
         if self.layout.size * self.dtype.itemsize > sys.maxsize:
             raise ArgumentError(
@@ -352,15 +354,3 @@ def load(path: str | os.PathLike[str], *, engine: str = "auto") -> Network:
             stacklevel=2,
         )
     return Network.from_file(description, arrays, engine)
-
-
-def _warn_of_double_link(program: Program) -> None:
-    """Warn where the last box is the link that the loss applies anyway."""
-    link, box = program.loss.link, program.graph.output.layer
-    if link is not None and type(box).__name__ == link:
-        loss = type(program.loss).__name__
-        warnings.warn(
-            f"{loss} applies {link} to the scores itself, so with {link}() as the last box it is applied twice; leave "
-            f"out {link}().",
-            stacklevel=4,
-        )

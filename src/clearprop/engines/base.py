@@ -72,6 +72,14 @@ class Program:
         if len(self.graph.output.shape) == 1:
             self.loss.check_outputs(self.graph.output.shape[0])
 
+    def double_link(self) -> str | None:
+        """Return a warning where the last box is the link that the loss applies anyway, else None."""
+        link, box = self.loss.link, self.graph.output.layer
+        if link is None or type(box).__name__ != link:
+            return None
+        loss = type(self.loss).__name__
+        return f"{loss} applies {link} to the scores itself, so it is applied twice here; leave out the last {link}()."
+
     def to_config(self) -> dict[str, Any]:
         """Return the program as something the json module can write."""
         return {
