@@ -384,11 +384,11 @@ def layer_of(description):
 
 FOREIGN = "not a clearprop model file"
 FILES = [
-    ("missing", lambda f: cp.load(f / "none"), FileNotFoundError, "No such file", "none"),
+    ("missing", lambda f: cp.load(f / "none"), FileNotFoundError, "no such folder", "none"),
     ("folder", lambda f: cp.load(f), IsADirectoryError, "Is a directory", "test_"),
     ("path", lambda: cp.load(3), ArgumentError, "path", "got 3", "pathlib.Path"),
     ("save-path", lambda: net().save(None), ArgumentError, "path", "got None", "pathlib.Path"),
-    ("save-nowhere", lambda f: net().save(f / "no" / "model"), FileNotFoundError, "No such file", "no"),
+    ("save-nowhere", lambda f: net().save(f / "no" / "model"), FileNotFoundError, "no such folder", "no"),
     ("save-on-folder", lambda f: net().save(f), IsADirectoryError, "Is a directory", "test_"),
     ("save-extra-name", lambda f: net().save(f / "m", extra={"digest": 1}), ArgumentError, "'digest'", "taken",
      "rename"),

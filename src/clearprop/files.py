@@ -7,6 +7,7 @@ and any missing byte is found. Reading executes nothing: tensors are copied, JSO
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -29,6 +30,8 @@ _DIGEST = re.compile(rb'\\"digest\\":\s*\\"([0-9a-f]{64})\\"')
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     """Write `data` to `path` so that a reader, or a crash, finds the old file or the new one and nothing between."""
     target = as_path(path)
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder; make it first", str(target.parent))
     temporary = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:

@@ -237,6 +237,8 @@ class Graph:
                 f"Network: layers must be a list of layers or the output node of a graph, got {show(layers)}; "
                 "write [Dense(10)] or Dense(10)(Input(64))."
             )
+        if any(isinstance(item, Node) for item in layers):
+            raise ArgumentError("Network: a network has one output node, got a list of nodes; join them, or pass one.")
         if not layers:
             raise ArgumentError("Network: layers must hold at least one layer, got none; write [Dense(10)].")
         if inputs is None:

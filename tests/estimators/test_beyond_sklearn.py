@@ -295,7 +295,7 @@ def test_sklearns_own_callback_works():
 
 def test_divergence_stops_at_once_and_keeps_finite_parameters():
     model = cp.MLPRegressor(activation="identity", solver="sgd", learning_rate_init=10.0, random_state=0)
-    with pytest.raises(cp.NonFiniteError, match=r"epoch \d+, batch \d+: the loss") as raised:
+    with pytest.raises(cp.NonFiniteError, match=r"epoch \d+, batch \d+, where 'loss' was") as raised:
         model.fit(IRIS_X * 1e3, IRIS_Y, sample_weight=np.ones(150))
     assert raised.value.epoch >= 1
     assert np.isfinite(model.network_.vector).all()

@@ -130,7 +130,11 @@ class BaseMLP(
                 self._start_curves(first)
                 self._fit_stochastic(train, held_out, optimizer, random_state, incremental, hooks)
         except NonFiniteError as error:
-            message = f"{NON_FINITE} ({error})"
+            message = (
+                f"{NON_FINITE} Training stopped in epoch {error.epoch}, batch {error.batch}, where '{error.node}' was "
+                "not finite; the last finite parameters are kept. Scale X (and y), lower learning_rate_init, or clip "
+                "the gradient with solver=clearprop.Adam(clip_norm=1.0)."
+            )
             raise NonFiniteError(message, epoch=error.epoch, batch=error.batch, node=error.node) from error
         hooks.end(hooks.root)
         return self
