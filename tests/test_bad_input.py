@@ -384,7 +384,7 @@ def layer_of(description):
 
 FOREIGN = "not a clearprop model file"
 FILES = [
-    ("missing", lambda f: cp.load(f / "none"), FileNotFoundError, "no such folder", "none"),
+    ("missing", lambda f: cp.load(f / "none"), FileNotFoundError, "No such file", "none"),
     ("folder", lambda f: cp.load(f), IsADirectoryError, "Is a directory", "test_"),
     ("path", lambda: cp.load(3), ArgumentError, "path", "got 3", "pathlib.Path"),
     ("save-path", lambda: net().save(None), ArgumentError, "path", "got None", "pathlib.Path"),
