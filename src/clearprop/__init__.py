@@ -38,7 +38,7 @@ _HOMES = {
     "training": ["Callback", "EarlyStopping", "EpochReport", "TrainState", "train"],
     "estimators": ["MLPClassifier", "MLPRegressor"],
     "errors": [
-        "ArgumentError", "ClearpropError", "DataError", "GradientCheckError", "MissingExtraError",
+        "ArgumentError", "ClearpropError", "DataError", "DataWarning", "GradientCheckError", "MissingExtraError",
         "ModelFileError", "NoGradientError",
         "NonFiniteError", "ShapeError", "UnknownNameError",
     ],

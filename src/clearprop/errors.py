@@ -9,6 +9,7 @@ from __future__ import annotations
 __all__ = [
     "ArgumentError",
     "ClearpropError",
+    "DataWarning",
     "DataError",
     "GradientCheckError",
     "MissingExtraError",
@@ -38,6 +39,10 @@ class DataError(ClearpropError, ValueError):
 
 class NoGradientError(ClearpropError, ValueError):
     """A gradient was asked for through a box that has none."""
+
+
+class DataWarning(UserWarning):
+    """The data can be used, but hardly as they are: numbers beyond 1e6, or one class alone."""
 
 
 class GradientCheckError(ClearpropError, AssertionError):

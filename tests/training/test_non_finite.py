@@ -10,6 +10,7 @@ from clearprop import NonFiniteError
 
 RNG = numpy.random.default_rng(0)
 X, Y = RNG.normal(size=(12, 3)), RNG.normal(size=12)
+pytestmark = pytest.mark.filterwarnings("ignore::clearprop.errors.DataWarning")
 
 
 def network(dtype="float32", **options):

@@ -98,3 +98,13 @@ def test_batches_of_one_row_do_not_spoil_batch_norm():
     network = cp.Network([cp.BatchNorm(), cp.Dense(1)], inputs=4, dtype="float64")
     network.fit(X[:33], Y[:33], epochs=200, batch_size=32)  # the last batch has one row
     numpy.testing.assert_allclose(network.buffers["batch_norm_1.running_variance"], X[:33].var(axis=0), rtol=0.2)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_numbers_beyond_a_million_and_a_single_class_are_warned_of():
+    with pytest.warns(cp.DataWarning, match=r"X holds numbers up to 2\.\d+e\+07; .* Scale the columns"):
+        net().fit(X * 1e7, Y, epochs=1)
+    with pytest.warns(cp.DataWarning, match=r"X holds numbers up to"):
+        cp.MLPRegressor(max_iter=1).fit(X * 1e7, Y)
+    with pytest.warns(cp.DataWarning, match="y holds class 2 alone"):
+        net(3, cp.CrossEntropy()).fit(X, numpy.full(60, 2), epochs=1)

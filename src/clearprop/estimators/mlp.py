@@ -29,6 +29,7 @@ from clearprop.losses import Loss, SquaredError
 from clearprop.network import Network
 from clearprop.optimizers import LBFGS, Optimizer
 from clearprop.state import TrainState
+from clearprop.training.data import warn_of_size
 from clearprop.training.lbfgs import minimize
 from clearprop.training.loop import Run
 from clearprop.training.report import EpochReport
@@ -118,6 +119,7 @@ class BaseMLP(
         self._set_network(X, y, first, random_state)
         if X.dtype != self.network_.dtype:
             X = X.astype(self.network_.dtype)
+        warn_of_size((X,), stacklevel=4)
         optimizer = make_optimizer(self, self._rate)
         n_epochs = None if isinstance(optimizer, LBFGS) else self.max_iter
         hooks = Hooks(self, given, labels, incremental, n_epochs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -9,14 +10,28 @@ from typing import Any
 import numpy
 
 from clearprop.engines import Batch
-from clearprop.errors import ArgumentError, DataError
+from clearprop.errors import ArgumentError, DataError, DataWarning
 from clearprop.network import Network
 from clearprop.streams import Purpose, Stream
 from clearprop.validation import check_real, show
 
-__all__ = ["class_weighted", "prepare", "split"]
+__all__ = ["class_weighted", "prepare", "split", "warn_of_size"]
 
 Array = Any
+LARGE = 1e6
+
+
+def warn_of_size(inputs: tuple[Array, ...], stacklevel: int) -> None:
+    """Warn of numbers so large that a network of weights near 1 can hardly learn from them."""
+    for x in inputs:
+        largest = float(abs(x).max()) if x.shape[0] else 0.0
+        if largest > LARGE:
+            warnings.warn(
+                f"X holds numbers up to {largest:.3g}; networks learn from numbers of about -3 to 3. Scale the "
+                "columns, for example with sklearn.preprocessing.StandardScaler.",
+                DataWarning,
+                stacklevel=stacklevel + 1,
+            )
 
 
 def class_numbers(batch: Batch) -> Array | None:
@@ -104,6 +119,10 @@ def prepare(
         Nothing, a share of the rows (stratified for classes), or ``(X, y)`` or ``(X, y, sample_weight)``.
     """
     batch = net.batch(X, y, sample_weight)
+    warn_of_size(batch.inputs, stacklevel=3)
+    if batch.target.dtype.kind == "i" and batch.n_rows > 1 and (batch.target == batch.target[0]).all():
+        message = f"y holds class {batch.target[0]} alone; there is nothing to tell apart. Add rows of other classes."
+        warnings.warn(message, DataWarning, stacklevel=3)
     weighted = batch if class_weight is None else class_weighted(batch, class_weight)
     held_out = None
     if isinstance(validation, tuple | list):
