@@ -102,7 +102,7 @@ def test_batches_of_one_row_do_not_spoil_batch_norm():
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_numbers_beyond_a_million_and_a_single_class_are_warned_of():
-    with pytest.warns(cp.DataWarning, match=r"X holds numbers up to 2\.\d+e\+07; .* Scale the columns"):
+    with pytest.warns(cp.DataWarning, match=r"X holds numbers up to 3\.\d+e\+07; .* Scale the columns"):
         net().fit(X * 1e7, Y, epochs=1)
     with pytest.warns(cp.DataWarning, match=r"X holds numbers up to"):
         cp.MLPRegressor(max_iter=1).fit(X * 1e7, Y)

@@ -119,7 +119,7 @@ class BaseMLP(
         self._set_network(X, y, first, random_state)
         if X.dtype != self.network_.dtype:
             X = X.astype(self.network_.dtype)
-        warn_of_size((X,), stacklevel=4)
+        warn_of_size((X,), stacklevel=5)
         optimizer = make_optimizer(self, self._rate)
         n_epochs = None if isinstance(optimizer, LBFGS) else self.max_iter
         hooks = Hooks(self, given, labels, incremental, n_epochs)
