@@ -32,7 +32,10 @@ from clearprop.errors import ArgumentError
 
 __all__ = ["run"]
 
-ACTIVATIONS = ("relu", "tanh", "sigmoid", "gelu", "silu", "elu", "selu", "leaky_relu", "mish", "softplus")
+ACTIVATIONS = (
+    "abs", "elu", "gelu", "hard_tanh", "identity", "leaky_relu", "log_softmax", "logistic", "mish", "prelu", "relu",
+    "rrelu", "selu", "sigmoid", "silu", "softmax", "softplus", "tanh",
+)  # fmt: skip
 LOSSES = ("cross_entropy", "hinge", "squared_error", "absolute_error", "huber", "poisson")
 CAUTION = 20  # validation rows; one of fewer moves the accuracy by more than 5 %
 OPTIMIZERS = ("adam", "adamw", "sgd", "momentum", "nesterov", "rmsprop", "adagrad", "lbfgs")

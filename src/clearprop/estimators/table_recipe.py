@@ -9,18 +9,16 @@ from typing import Any
 import numpy
 
 from clearprop.errors import ArgumentError
+from clearprop.estimators.options import ACTIVATIONS
 from clearprop.estimators.table_target import Classes, Values
-from clearprop.layers import ELU, GELU, SELU, Dense, LeakyReLU, Mish, ReLU, Sigmoid, SiLU, Softplus, Tanh
+from clearprop.layers import Dense
 from clearprop.network import Network
 from clearprop.optimizers import LBFGS, SGD, AdaGrad, Adam, AdamW, Optimizer, RMSProp
 from clearprop.penalties import L2
 from clearprop.validation import check_choice, check_integer, check_real
 
-__all__ = ["ACTIVATIONS", "OPTIMIZERS", "Recipe"]
+__all__ = ["OPTIMIZERS", "Recipe"]
 
-ACTIVATIONS = {
-    box.kind(): box for box in (ReLU, Tanh, Sigmoid, GELU, SiLU, ELU, SELU, LeakyReLU, Mish, Softplus)
-}  # fmt: skip
 OPTIMIZERS: dict[str, tuple[float, Any]] = {  # name: (default learning rate, what makes it)
     "adam": (1e-3, Adam),
     "adamw": (1e-3, AdamW),
@@ -42,7 +40,7 @@ class Recipe:
     hidden : tuple of int, default=(64, 32)
         Units of the hidden layers; empty for a linear model.
     activation : str, default="relu"
-        One of `ACTIVATIONS`.
+        One of the names that `MLPClassifier` takes.
     loss : str or None
         One of `LOSSES` for the task; by default cross_entropy or squared_error.
     optimizer : str, default="adam"
