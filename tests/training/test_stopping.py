@@ -66,7 +66,7 @@ MONITORS = [
     ("data_loss", {}, "data_loss", False),
     ("validation_r2", {"metrics": {"validation_r2": 7.0}}, "validation_r2", True),
     ("accuracy", {"metrics": {"accuracy": 7.0}}, "accuracy", True),
-    ("mean_absolute_error", {"metrics": {"mean_absolute_error": 7.0}}, "mean_absolute_error", False),
+    ("mae", {"metrics": {"mae": 7.0}}, "mae", False),
 ]
 
 

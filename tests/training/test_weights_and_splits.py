@@ -81,12 +81,13 @@ def test_metrics_are_scikit_learns(held_out, weighted):
     rows, target = (X[::2], Y[::2]) if held_out else (X, Y)
     options = {"validation": validation} if held_out else {}
     net = regressor()
-    names = ["r2", "mean_absolute_error", "root_mean_squared_error"]
+    theirs_by_name = {"r2": "r2_score", "mae": "mean_absolute_error", "rmse": "root_mean_squared_error"}
+    names = list(theirs_by_name)
     for report in cp.train(net, X, Y, sample_weight=weight, metrics=names, epochs=3, **options):
         prediction = net.predict(rows)[:, 0]
         w = None if weight is None else weight[::2] if held_out else weight
         for name in names:
-            theirs = getattr(sklearn_metrics, {"r2": "r2_score"}.get(name, name))(target, prediction, sample_weight=w)
+            theirs = getattr(sklearn_metrics, theirs_by_name[name])(target, prediction, sample_weight=w)
             got = report.metrics[f"validation_{name}" if held_out else name]
             assert_close(got, theirs, k=100, scale=1.0)  # two sums of 40 rows, in another order
 

@@ -75,7 +75,7 @@ def train(
     validation : float, (X, y), (X, y, sample_weight) or None
         Rows to validate on: a share of the rows (stratified for classes) or others.
     metrics : str or iterable of str
-        ``"accuracy"``, ``"r2"``, ``"mean_absolute_error"``, ``"root_mean_squared_error"``.
+        ``"accuracy"``, ``"r2"``, ``"mae"``, ``"rmse"``.
     early_stopping : EarlyStopping or None
         When to stop by itself; at the end the best parameters are restored.
     callbacks : iterable of Callback

@@ -54,8 +54,8 @@ Metric = Callable[[Loss, Array, Array, Array | None], float]
 METRICS: dict[str, tuple[Metric, bool]] = {  # name: (function, whether greater is better)
     "accuracy": (accuracy, True),
     "r2": (r2, True),
-    "mean_absolute_error": (mean_absolute_error, False),
-    "root_mean_squared_error": (root_mean_squared_error, False),
+    "mae": (mean_absolute_error, False),
+    "rmse": (root_mean_squared_error, False),
 }
 
 
