@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,6 +83,7 @@ class ArrayExecutor:
         self.layout = program.graph.parameter_layout()
         self.buffer_layout = program.graph.buffer_layout()
         nodes = program.graph.nodes
+        self._parameters, self._buffers = _NodeViews(self.layout), _NodeViews(self.buffer_layout)
         owners = {name.rpartition(".")[0] for name in self.layout}
         self._learns: list[bool] = []  # dx is wanted where it leads to a parameter
         self._last_reader = list(range(len(nodes)))
@@ -93,9 +93,8 @@ class ArrayExecutor:
                 self._last_reader[index] = position
         self.penalties = _per_slot(self.layout, "penalty", program.penalty)
         self.constraints = _per_slot(self.layout, "constraint", program.constraint)
-        parts = (numpy.zeros(layout.size, dtype=program.dtype) for layout in (self.layout, self.buffer_layout))
-        views = (layout.views(part) for layout, part in zip((self.layout, self.buffer_layout), parts, strict=True))
-        probe(program.graph, *map(_by_owner, views))
+        parameters, buffers = (numpy.zeros(part.size, program.dtype) for part in (self.layout, self.buffer_layout))
+        probe(program.graph, self._parameters.of(parameters), self._buffers.of(buffers))
 
     def forward(
         self,
@@ -111,7 +110,7 @@ class ArrayExecutor:
     ) -> ForwardPass:
         """Run all boxes in order; with ``keep=False`` only the last output is left."""
         graph = self.program.graph
-        p, b = _by_owner(self.layout.views(parameters)), _by_owner(self.buffer_layout.views(buffers))
+        p, b = self._parameters.of(parameters), self._buffers.of(buffers)
         result = ForwardPass([None] * len(graph.nodes), [None] * len(graph.nodes), [None] * len(graph.nodes))
         for place, x in zip(graph.inputs, inputs, strict=True):
             result.outputs[place] = x
@@ -140,7 +139,7 @@ class ArrayExecutor:
     def backward(self, parameters: Array, passed: ForwardPass, delta: Array) -> BackwardPass:
         """Run all boxes in reverse; gradients add up where a node fans out or a layer is shared."""
         graph = self.program.graph
-        p = _by_owner(self.layout.views(parameters))
+        p = self._parameters.of(parameters)
         gradient = numpy.zeros(self.layout.size, dtype=self.program.dtype)
         views = self.layout.views(gradient)
         deltas: list[Array | None] = [None] * len(graph.nodes)
@@ -313,12 +312,24 @@ def _noise(stream: Stream, node: int) -> Any:
     return noise
 
 
-def _by_owner(views: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
-    grouped: dict[str, dict[str, Array]] = {}
-    for name, view in views.items():
-        owner, _, local = name.rpartition(".")
-        grouped.setdefault(owner, {})[local] = view
-    return grouped
+class _NodeViews:
+    """The views of a flat vector, by node and local name; those of the vector asked for last are remembered."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._last: tuple[Array, dict[str, dict[str, Array]]] = (None, {})  # one attribute: threads may share it
+
+    def of(self, vector: Array) -> dict[str, dict[str, Array]]:
+        """Return the views of `vector`."""
+        known, views = self._last
+        if vector is known:
+            return views
+        views = {}
+        for name, view in self._layout.views(vector).items():
+            owner, _, local = name.rpartition(".")
+            views.setdefault(owner, {})[local] = view
+        self._last = vector, views
+        return views
 
 
 def _per_slot(layout: Layout, what: str, common: Any) -> dict[str, Any]:
