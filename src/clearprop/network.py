@@ -99,12 +99,15 @@ class Network(SavedNetwork):
         if double is not None:
             warnings.warn(double, stacklevel=3)
         self.layout, self.buffer_layout = program.graph.parameter_layout(), program.graph.buffer_layout()
-        if self.layout.size * self.dtype.itemsize > sys.maxsize:
+        try:
+            if self.layout.size * self.dtype.itemsize > sys.maxsize:
+                raise MemoryError
+            self.vector = self.layout.initial(self.seed, self.dtype)
+        except MemoryError:
             raise ArgumentError(
                 f"Network: the layers have {show(self.layout.size)} parameters, more than memory can hold; use fewer "
                 "units."
-            )
-        self.vector = self.layout.initial(self.seed, self.dtype)
+            ) from None
         self.buffer_vector = self.buffer_layout.initial(self.seed, self.dtype)
         self._executors: dict[str, Any] = {}
 

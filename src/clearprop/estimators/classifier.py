@@ -38,26 +38,82 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     Parameters
     ----------
-    hidden_layer_sizes, activation, solver, alpha, batch_size, learning_rate, learning_rate_init, power_t, max_iter, \
-shuffle, random_state, tol, verbose, warm_start, momentum, nesterovs_momentum, early_stopping, validation_fraction, \
-beta_1, beta_2, epsilon, n_iter_no_change, max_fun, dropout, batch_norm, n_layers, n_units, dtype, engine
-        As for `MLPRegressor`.
+    hidden_layer_sizes : array-like of int, or int, default=(100,)
+        Units of each hidden layer; ``()`` is a linear model.
+    activation : str, Layer, or a list of one for each hidden layer, default="relu"
+        "identity", "logistic", "tanh", "relu", or any other activation of clearprop in snake case ("gelu", "selu",
+        "leaky_relu", ...), or a layer such as ``clearprop.LeakyReLU(0.2)``.
+    solver : {"lbfgs", "sgd", "adam", "adamw", "rmsprop", "adagrad"} or Optimizer, default="adam"
+        How the loss is minimised; an optimizer of clearprop brings its own learning rate and schedule.
+    alpha : float, default=0.0001
+        Strength of the L2 penalty, divided by the rows of the batch; for "adamw" the decoupled weight decay.
+    batch_size : int or "auto", default="auto"
+        Rows of an update; "auto" is min(200, n). "lbfgs" takes all rows.
+    learning_rate : {"constant", "invscaling", "adaptive"}, default="constant"
+        Schedule for "sgd".
+    learning_rate_init : float, default=0.001
+        Learning rate of the stochastic solvers.
+    power_t : float, default=0.5
+        Exponent of "invscaling".
+    max_iter : int, default=200
+        Epochs (iterations of "lbfgs") at most.
+    shuffle : bool, default=True
+        Whether each epoch has an order of its own.
+    random_state : int, RandomState or None
+        Seed of the initial parameters, the split, the order of rows, and dropout.
+    tol : float, default=0.0001
+        What counts as an improvement; for "lbfgs" the largest entry of the gradient at the end.
+    verbose : bool, default=False
+        Print the loss of each epoch.
+    warm_start : bool, default=False
+        Continue from the last fit, with the optimizer's state (scikit-learn forgets that state).
+    momentum : float, default=0.9
+        For "sgd".
+    nesterovs_momentum : bool, default=True
+        For "sgd".
+    early_stopping : bool, default=False
+        Stop when the validation score no longer improves, and restore the best parameters.
+    validation_fraction : float, default=0.1
+        Share of the rows to validate on, unless `fit` is given `X_val` and `y_val`.
+    beta_1, beta_2, epsilon : float, default=0.9, 0.999, 1e-8
+        For "adam" and "adamw" ("rmsprop" takes `beta_2` and `epsilon`).
+    n_iter_no_change : int, default=10
+        Epochs without improvement before training stops.
+    max_fun : int, default=15000
+        Evaluations of the loss at most, for "lbfgs".
     loss : {"log_loss", "hinge"} or Loss, default="log_loss"
         "log_loss" is the cross-entropy: with a sigmoid for two classes and for independent labels, with a softmax for
         more classes. Any loss of clearprop will do, such as ``clearprop.CrossEntropy(label_smoothing=0.1)``; those
         without probabilities leave out `predict_proba`.
     class_weight : "balanced", dict, list of dict, or None, default=None
         Weights of the classes, as in scikit-learn's other classifiers; rows to validate on are not reweighted.
+    dropout : float in [0, 1), default=0.0
+        Share of each hidden layer's outputs that is dropped in training.
+    batch_norm : bool, default=False
+        Whether each hidden layer normalizes its pre-activations over the batch.
     scoring : str, callable or None, default=None
         What early stopping watches: None is `score` (accuracy), "loss" the validation loss, or a scikit-learn scorer.
+    n_layers, n_units : int or None
+        Depth and width as numbers, for tuners; where one is given it replaces `hidden_layer_sizes`.
+    dtype : float32, float64 or None, default=None
+        Type of all computation; None keeps that of X.
+    engine : {"auto", "array"}, default="auto"
+        What computes.
 
     Attributes
     ----------
     classes_ : array of shape (n_classes,)
         The classes, in the order of the columns of `predict_proba`.
-    network_, coefs_, intercepts_, loss_, best_loss_, loss_curve_, validation_scores_, best_validation_score_, \
-validation_loss_curve_, stopped_, n_iter_, t_, n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_
-        As for `MLPRegressor`.
+    network_ : Network
+        The fitted network; `coefs_` and `intercepts_` are views of its parameters.
+    loss_, best_loss_, loss_curve_ : float, float or None, list of float
+        The objective at the end, the best one, and after each epoch.
+    validation_scores_, best_validation_score_, validation_loss_curve_ : list, float, list, or None
+        With early stopping or `X_val`: scores, the best score, and the loss after each epoch.
+    stopped_ : bool
+        Whether the last fit ended because nothing improved any more (stochastic solvers).
+    n_iter_, t_, n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_
+        As in scikit-learn.
 
     Notes
     -----
@@ -218,7 +274,8 @@ validation_loss_curve_, stopped_, n_iter_, t_, n_layers_, n_outputs_, out_activa
         sample_weight : array-like of shape (n,) or None
             Weights of the rows.
         X_val, y_val, sample_weight_val : array-like or None
-            Rows to validate on after each epoch, in place of a share of X.
+            Rows to validate on after each epoch, in place of a share of X; without `early_stopping` they are watched
+            and nothing else.
 
         Returns
         -------

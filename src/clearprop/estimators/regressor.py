@@ -196,7 +196,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         sample_weight : array-like of shape (n,) or None
             Weights of the rows.
         X_val, y_val, sample_weight_val : array-like or None
-            Rows to validate on after each epoch, in place of a share of X.
+            Rows to validate on after each epoch, in place of a share of X; without `early_stopping` they are watched
+            and nothing else.
 
         Returns
         -------
