@@ -25,9 +25,9 @@ class LBFGS(Configurable):
 
     Parameters
     ----------
-    gradient_tolerance : float >= 0, default=1e-8
+    gradient_tolerance : float >= 0, default=1e-9
         Stop when the largest entry of the gradient is at most this.
-    loss_tolerance : float >= 0, default=1e-15
+    loss_tolerance : float >= 0, default=1e-16
         Stop when the loss falls by at most this share of it, or of 1 where it is smaller than 1.
     max_evaluations : int >= 1, default=15000
         Stop after so many evaluations of the loss.
@@ -54,8 +54,8 @@ class LBFGS(Configurable):
     `scipy.optimize.minimize` with ``method="L-BFGS-B"``.
     """
 
-    gradient_tolerance: float = 1e-8
-    loss_tolerance: float = 1e-15
+    gradient_tolerance: float = 1e-9
+    loss_tolerance: float = 1e-16
     max_evaluations: int = 15_000
     memory: int = 10
 
