@@ -24,8 +24,9 @@ def _class_numbers(owner: str, y: Any, n_rows: int, n_classes: int) -> Any:
         )
     if y.dtype.kind not in "biuf":
         raise DataError(
-            f"{owner}: y must hold class numbers 0 to {n_classes - 1}, got dtype {y.dtype} such as {show(y.flat[0])}; "
-            "encode labels with numpy.unique(y, return_inverse=True), or use MLPClassifier, which takes any labels."
+            f"{owner}: y must hold class numbers 0 to {n_classes - 1}, got dtype {y.dtype} such as "
+            f"{show(y[:1].tolist()[0])}; encode labels with numpy.unique(y, return_inverse=True), or use "
+            "MLPClassifier, which takes any labels."
         )
     with numpy.errstate(invalid="ignore"):
         numbers = y.astype(numpy.int64)
