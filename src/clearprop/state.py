@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 __all__ = ["TrainState"]
@@ -53,3 +53,16 @@ class TrainState:
     reductions: int = 0
     waiting: int = 0
     best: float = float("inf")
+
+    def copy(self) -> TrainState:
+        """Return a state with arrays of its own."""
+        slots = {name: slot.copy() for name, slot in self.slots.items()}
+        return replace(self, parameters=self.parameters.copy(), buffers=self.buffers.copy(), slots=slots)
+
+    def restore(self, kept: TrainState) -> None:
+        """Put back what `copy` returned; the arrays stay the same objects."""
+        self.parameters[...], self.buffers[...] = kept.parameters, kept.buffers
+        for name, slot in kept.slots.items():
+            self.slots[name][...] = slot
+        self.step, self.epoch = kept.step, kept.epoch
+        self.reductions, self.waiting, self.best = kept.reductions, kept.waiting, kept.best

@@ -10,6 +10,7 @@ import pytest
 import clearprop as cp
 from cases import assert_close
 from clearprop import EarlyStopping, EpochReport
+from clearprop.state import TrainState
 from clearprop.training.stopping import Watch
 
 RNG = numpy.random.default_rng(0)
@@ -45,11 +46,11 @@ COURSES = [
 def test_when_to_stop_and_what_is_best(losses, patience, tolerance, stop, best):
     net = cp.Network([cp.Dense(1)], inputs=1)
     start = net.vector.copy()
-    watch = Watch(EarlyStopping(patience, tolerance), net)
+    watch, state = Watch(EarlyStopping(patience, tolerance)), TrainState(net.vector, net.buffer_vector)
     stopped = None
     for epoch, loss in enumerate(losses, start=1):
         net.vector[...] = epoch
-        if watch.stops(report(epoch, float(loss))):
+        if watch.stops(report(epoch, float(loss), state=state)):
             stopped = epoch
             break
     assert stopped == stop
@@ -72,7 +73,7 @@ MONITORS = [
 
 @pytest.mark.parametrize(("monitor", "more", "name", "greater"), MONITORS)
 def test_what_is_watched_and_which_way_is_better(monitor, more, name, greater):
-    watch = Watch(EarlyStopping(monitor=monitor), cp.Network([cp.Dense(1)], inputs=1))
+    watch = Watch(EarlyStopping(monitor=monitor))
     seen = report(1, 3.0, **more)
     watch.stops(seen)
     assert watch.best == (-1 if greater else 1) * seen.value(name)

@@ -93,8 +93,7 @@ class ArrayExecutor:
                 self._last_reader[index] = position
         self.penalties = _per_slot(self.layout, "penalty", program.penalty)
         self.constraints = _per_slot(self.layout, "constraint", program.constraint)
-        parameters, buffers = (numpy.zeros(part.size, program.dtype) for part in (self.layout, self.buffer_layout))
-        probe(program.graph, self._parameters.of(parameters), self._buffers.of(buffers))
+        probe(program.graph, program.dtype)
 
     def forward(
         self,

@@ -17,7 +17,7 @@ Array = Any
 ROWS = 2
 
 
-def probe(graph: Graph, parameters: dict[str, dict[str, Array]], buffers: dict[str, dict[str, Array]]) -> None:
+def probe(graph: Graph, dtype: Any) -> None:
     """Run the rules of every box from outside clearprop on two rows of zeros, and check what they return.
 
     A box that cannot take zeros is left to the first real pass.
@@ -31,10 +31,13 @@ def probe(graph: Graph, parameters: dict[str, dict[str, Array]], buffers: dict[s
     for node in graph.nodes:
         if node.layer is None or type(node.layer).__module__.split(".")[0] == "clearprop":
             continue
-        p, b = parameters.get(node.owner, {}), buffers.get(node.owner, {})
-        dtype = next((view.dtype for view in p.values()), numpy.dtype(numpy.float64))
+        shapes = [graph.nodes[index].shape for index in node.inputs]
+        p, b = (
+            {name: numpy.zeros(parameter.shape, dtype) for name, parameter in declared.items()}
+            for declared in (node.layer.parameters(*shapes), node.layer.buffers(*shapes))
+        )
         ctx = Context(numpy, buffers=b, noise=lambda kind, shape: numpy.zeros(shape))
-        xs = [numpy.zeros((ROWS, *graph.nodes[index].shape), dtype=dtype) for index in node.inputs]
+        xs = [numpy.zeros((ROWS, *shape), dtype) for shape in shapes]
         try:
             with numpy.errstate(all="ignore"):
                 returned = node.layer.forward(ctx, p, *xs)

@@ -70,16 +70,18 @@ class EpochBookkeeping:
             return float(rate / 5.0**self._reductions)
         return rate
 
+    def _reported(self, data_loss: float) -> float:
+        """Return the loss of the data as scikit-learn reports it: squared errors are averaged over the outputs."""
+        averaged = isinstance(self.network_.loss_function, SquaredError)
+        return data_loss / self.n_outputs_ if averaged else data_loss
+
     def _take_note(self, report: EpochReport, train: Batch, held_out: HeldOut | None) -> bool:
         """Record an epoch and return whether to stop, by scikit-learn's rules."""
-        averaged = isinstance(self.network_.loss_function, SquaredError)
-        data = report.data_loss / self.n_outputs_ if averaged else report.data_loss
         self.n_iter_ += 1
         self.t_ += train.n_rows
-        self.loss_ = data + report.penalty
+        self.loss_ = self._reported(report.data_loss) + report.penalty
         self.loss_curve_.append(self.loss_)
-        if self.verbose:
-            print(f"Iteration {self.n_iter_}, loss = {self.loss_:.8f}")
+        self._say(f"Iteration {self.n_iter_}, loss = {self.loss_:.8f}")
         if held_out is not None:
             self._score_epoch(report, held_out)
         self._count_no_improvement()
@@ -87,13 +89,13 @@ class EpochBookkeeping:
             return False
         what = "Validation score" if self.early_stopping else "Training loss"
         message = f"{what} did not improve more than tol={self.tol:f} for {self.n_iter_no_change} consecutive epochs."
-        if self.solver == "sgd" and self.learning_rate == "adaptive" and self._rate(0) > 1e-6:
+        adaptive = self.solver == "sgd" and self.learning_rate == "adaptive"
+        if adaptive and self._rate(0) > 1e-6:
             self._reductions += 1
             self._no_improvement_count = 0
             self._say(f"{message} Setting learning rate to {self._rate(0):f}")
             return False
-        exhausted = self.solver == "sgd" and self.learning_rate == "adaptive"
-        self._say(f"{message} {'Learning rate too small. ' if exhausted else ''}Stopping.")
+        self._say(f"{message} {'Learning rate too small. ' if adaptive else ''}Stopping.")
         return True
 
     def _say(self, message: str) -> None:
@@ -107,8 +109,7 @@ class EpochBookkeeping:
         if self.validation_scores_ is None:
             self.validation_scores_ = []
         assert report.validation_loss is not None
-        averaged = isinstance(self.network_.loss_function, SquaredError)
-        self.validation_loss_curve_.append(report.validation_loss / (self.n_outputs_ if averaged else 1))
+        self.validation_loss_curve_.append(self._reported(report.validation_loss))
         if not math.isfinite(report.validation_loss):
             score = math.nan
         elif self.scoring == "loss":

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import numpy
-
-from clearprop.engines import Batch
 from clearprop.estimators.table_data import Table
-from clearprop.training.data import split
+from clearprop.training.data import split_rows
 
 __all__ = ["held_out_digits"]
 
@@ -31,6 +28,5 @@ def held_out_digits(name: str) -> tuple[Table, Table, str]:
     columns[target] = data.target if name == "digits" else data.target == 2
     kinds[target] = "number" if name == "digits" else "boolean"
     table = Table(name, columns, kinds)
-    rows = Batch((numpy.arange(table.n_rows),), data.target)
-    kept, held_out = split(rows, 0.2, stratify=True, seed=0)
-    return table.take(kept.inputs[0]), table.take(held_out.inputs[0]), target
+    kept, held_out = split_rows(table.n_rows, 0.2, data.target, seed=0)
+    return table.take(kept), table.take(held_out), target

@@ -25,7 +25,7 @@ from clearprop.estimators.bookkeeping import EpochBookkeeping, HeldOut
 from clearprop.estimators.hooks import Hooks
 from clearprop.estimators.inference import FittedNetwork
 from clearprop.estimators.options import CONSTRAINTS, build_graph, hidden_sizes, initialize, make_optimizer
-from clearprop.losses import Loss, SquaredError
+from clearprop.losses import Loss
 from clearprop.network import Network
 from clearprop.optimizers import LBFGS, Optimizer
 from clearprop.state import TrainState
@@ -182,7 +182,7 @@ class BaseMLP(
         X_val, y_val, weight_val = given
         if (X_val is None) != (y_val is None):
             raise DataError("X_val and y_val belong together; pass both or neither.")
-        stochastic = not isinstance(self.solver, LBFGS) and self.solver != "lbfgs"
+        stochastic = self._is_stochastic()
         if X_val is not None:
             if not stochastic:
                 raise ArgumentError("solver='lbfgs' takes no X_val and y_val; use solver='adam', or score afterwards.")
@@ -230,15 +230,9 @@ class BaseMLP(
         result = minimize(self.network_, train, optimizer, self.max_iter, watched)
         hooks.end(epoch)
         self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
-        self.loss_ = float(result.fun) - self._unreported(train)
-
-    def _unreported(self, train: Batch) -> float:
-        """Return by how much scikit-learn's loss is lower: it averages squared errors over the outputs."""
-        if not isinstance(self.network_.loss_function, SquaredError) or self.n_outputs_ == 1:
-            return 0.0
         net = self.network_
-        data, _ = net.reference().loss(net.vector, net.buffer_vector, train, training=False)
-        return data * (1.0 - 1.0 / self.n_outputs_)
+        data, penalty = net.executor().loss(net.vector, net.buffer_vector, train, training=False, seed=0, step=0)
+        self.loss_ = self._reported(data) + penalty
 
     def _fit_stochastic(
         self,
@@ -319,8 +313,11 @@ class BaseMLP(
         """Return what a copy of the estimator needs to predict as it would now."""
         return {"network_": self.network_.copy()}
 
+    def _is_stochastic(self) -> bool:
+        return not isinstance(self.solver, LBFGS) and self.solver != "lbfgs"
+
     def _stochastic(self) -> bool:
-        if self.solver == "lbfgs" or isinstance(self.solver, LBFGS):
+        if not self._is_stochastic():
             raise AttributeError(
                 f"partial_fit is only available for stochastic optimizers. {self.solver} is not stochastic."
             )

@@ -12,7 +12,6 @@ from collections.abc import Generator, Iterable
 import numpy
 
 import clearprop
-from clearprop.engines import Batch
 from clearprop.errors import ArgumentError, DataError
 from clearprop.estimators.table import TableModel
 from clearprop.estimators.table_columns import Columns
@@ -20,7 +19,7 @@ from clearprop.estimators.table_data import Table
 from clearprop.estimators.table_recipe import Recipe
 from clearprop.estimators.table_target import LOSSES, Classes, Values, has_target, infer_task
 from clearprop.training import EarlyStopping, EpochReport, train
-from clearprop.training.data import split
+from clearprop.training.data import split_rows
 from clearprop.training.stopping import Watch
 from clearprop.validation import check_choice, show
 
@@ -174,7 +173,6 @@ class TableTraining:
 
     def _split(self, table: Table, target: Classes | Values, share: float) -> tuple[Table, Table]:
         """Return the rows to train and to validate on, drawn at random; each class gives its share."""
-        rows = Batch((numpy.arange(table.n_rows),), target.encode(table))
         n_held_out = round(share * table.n_rows)
         if not 0 < n_held_out < table.n_rows:
             count = "1 row" if table.n_rows == 1 else f"{table.n_rows} rows"
@@ -182,8 +180,9 @@ class TableTraining:
                 f"{table.source}: --valid {share:g} of {count} leaves {n_held_out} to validate on and "
                 f"{table.n_rows - n_held_out} to train on. Give more rows, another --valid, or --valid 0 for none."
             )
-        kept, held_out = split(rows, share, self.task == "classification", self.recipe.seed)
-        return table.take(kept.inputs[0]), table.take(held_out.inputs[0])
+        classes = target.encode(table) if isinstance(target, Classes) else None
+        kept, held_out = split_rows(table.n_rows, share, classes, self.recipe.seed)
+        return table.take(kept), table.take(held_out)
 
     @property
     def batch_size(self) -> int:
@@ -199,7 +198,7 @@ class TableTraining:
         validated on.
         """
         net, record = self.model.network, self.model.record
-        watch = Watch(EarlyStopping(self.recipe.patience), net)
+        watch = Watch(EarlyStopping(self.recipe.patience))
         history: dict[str, list[float]] = {"loss": []}
         if self.n_validation:
             history["validation_loss"] = []

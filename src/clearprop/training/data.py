@@ -15,7 +15,7 @@ from clearprop.network import Network
 from clearprop.streams import Purpose, Stream
 from clearprop.validation import check_real, show
 
-__all__ = ["class_weighted", "prepare", "split", "warn_of_size"]
+__all__ = ["class_weighted", "prepare", "split_rows", "warn_of_size"]
 
 Array = Any
 LARGE = 1e6
@@ -24,7 +24,7 @@ LARGE = 1e6
 def warn_of_size(inputs: tuple[Array, ...], stacklevel: int) -> None:
     """Warn of numbers so large that a network of weights near 1 can hardly learn from them."""
     for x in inputs:
-        largest = float(abs(x).max()) if x.shape[0] else 0.0
+        largest = max(float(x.max()), -float(x.min()))  # no copy of X
         if largest > LARGE:
             warnings.warn(
                 f"X holds numbers up to {largest:.3g}; networks learn from numbers of about -3 to 3. Scale the "
@@ -78,25 +78,22 @@ def class_weighted(batch: Batch, class_weight: Any) -> Batch:
     return replace(batch, weight=weight if batch.weight is None else weight * batch.weight)
 
 
-def split(batch: Batch, fraction: float, stratify: bool, seed: int) -> tuple[Batch, Batch]:
-    """Return rows for training and for validation, drawn at random.
+def split_rows(n_rows: int, fraction: float, classes: Array | None, seed: int) -> tuple[Array, Array]:
+    """Return the numbers of the rows for training and for validation, drawn at random, in order.
 
-    Where `stratify` is set each class gives the same share of its rows, as near as whole rows allow.
+    Where `classes` are given, one a row, each gives the same share of its rows, as near as whole rows allow.
     """
     check_real("train", "validation", fraction, low=0.0, high=1.0, closed="neither")
-    order = Stream(seed, Purpose.SPLIT).permutation(batch.n_rows)
-    classes = class_numbers(batch) if stratify else None
+    order = Stream(seed, Purpose.SPLIT).permutation(n_rows)
     if classes is not None:  # spread every class evenly over the order, so that a cut takes its share
         order = order[numpy.argsort(_positions_within_class(classes[order]), kind="stable")]
-    n_validation = round(fraction * batch.n_rows)
-    if not 0 < n_validation < batch.n_rows:
+    n_validation = round(fraction * n_rows)
+    if not 0 < n_validation < n_rows:
         raise DataError(
-            f"train: validation={fraction:g} of {batch.n_rows} rows leaves {n_validation} rows for validation and "
-            f"{batch.n_rows - n_validation} for training; both need at least one."
+            f"train: validation={fraction:g} of {n_rows} rows leaves {n_validation} rows for validation and "
+            f"{n_rows - n_validation} for training; both need at least one."
         )
-    chosen = numpy.zeros(batch.n_rows, dtype=bool)
-    chosen[order[:n_validation]] = True
-    return batch.take(numpy.flatnonzero(~chosen)), batch.take(numpy.flatnonzero(chosen))
+    return numpy.sort(order[n_validation:]), numpy.sort(order[:n_validation])
 
 
 def _positions_within_class(classes: Array) -> Array:
@@ -135,9 +132,8 @@ def prepare(
         except DataError as error:
             raise DataError(f"train: validation: {error}") from error
     elif validation is not None:
-        stratify = class_numbers(batch) is not None
-        _, held_out = split(batch, validation, stratify, seed)  # the classes of validation rows are not reweighted
-        weighted, _ = split(weighted, validation, stratify, seed)
+        kept, chosen = split_rows(batch.n_rows, validation, class_numbers(batch), seed)
+        weighted, held_out = weighted.take(kept), batch.take(chosen)  # rows to validate on are not reweighted
         if any(part.weight is not None and not part.weight.any() for part in (weighted, held_out)):
             raise DataError(
                 f"train: validation={validation:g} leaves rows of weight 0 only on one side; pass rows to validate on, "

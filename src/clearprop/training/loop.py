@@ -172,8 +172,7 @@ class Run:
                 f"{sorted(fresh)}; continue with the same optimizer or without state."
             )
         elif self.state.parameters is not net.vector:  # a copy's, or one that was pickled: it stays as it is
-            slots = {name: slot.copy() for name, slot in self.state.slots.items()}
-            self.state = replace(self.state, parameters=net.vector, buffers=net.buffer_vector, slots=slots)
+            self.state = replace(self.state.copy(), parameters=net.vector, buffers=net.buffer_vector)
 
     def reports(self) -> Generator[EpochReport]:
         """Yield the reports of all epochs."""
@@ -253,7 +252,7 @@ class Run:
 
 def run_epochs(run: Run, early_stopping: EarlyStopping | None, callbacks: CallbackList) -> Generator[EpochReport]:
     """Yield the reports of a run, with its callbacks called and its early stopping applied."""
-    watch = None if early_stopping is None else Watch(early_stopping, run.net)
+    watch = None if early_stopping is None else Watch(early_stopping)
     reports = run.reports()
     try:
         callbacks.begin()

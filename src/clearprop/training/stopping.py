@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
 
 from clearprop.errors import ArgumentError
-from clearprop.network import Network
 from clearprop.state import TrainState
 from clearprop.training.metrics import is_better_greater
 from clearprop.training.report import EpochReport
@@ -76,11 +74,10 @@ class Watch:
     """An `EarlyStopping` at work on one run."""
 
     rule: EarlyStopping
-    net: Network
     best: float = math.inf
     waiting: int = 0
     state: TrainState | None = field(default=None, repr=False)
-    kept: tuple[Any, TrainState | None] | None = field(default=None, repr=False)
+    kept: TrainState | None = field(default=None, repr=False)
 
     def stops(self, report: EpochReport) -> bool:
         """Take note of a report, and return whether patience is exhausted."""
@@ -91,20 +88,12 @@ class Watch:
         improved = cost < self.best - self.rule.tolerance
         if cost < self.best:
             self.best = cost
-            state = report.state
-            slots = {} if state is None else {name: slot.copy() for name, slot in state.slots.items()}
-            vectors = self.net.vector.copy(), self.net.buffer_vector.copy()
-            self.kept = vectors, None if state is None else replace(state, slots=slots)
-            self.state = state
+            self.state = report.state
+            self.kept = None if report.state is None else report.state.copy()
         self.waiting = 0 if improved else self.waiting + 1
         return self.waiting >= self.rule.patience
 
     def restore(self) -> None:
         """Put back the parameters of the best epoch, and with them the state of the run: it can go on from there."""
-        if not self.rule.restore_best or self.kept is None:
-            return
-        (self.net.vector[...], self.net.buffer_vector[...]), kept = self.kept
-        if self.state is not None and kept is not None:
-            for name, slot in kept.slots.items():
-                self.state.slots[name][...] = slot
-            self.state.step, self.state.epoch = kept.step, kept.epoch
+        if self.rule.restore_best and self.state is not None and self.kept is not None:
+            self.state.restore(self.kept)
