@@ -302,3 +302,15 @@ ROWS = (
     *INITIALIZERS,
     *SCHEDULES,
 )
+
+
+def network(case: LayerCase, loss_case: LossCase) -> cp.Network:
+    """Return inputs -> the box -> Dense -> the loss, with parameters and running statistics that are not special."""
+    node = case.layer(*(cp.Input(shape) for shape in case.shapes))
+    if len(node.shape) > 1:
+        node = cp.Flatten()(node)
+    net = cp.Network(cp.Dense(loss_case.n_outputs)(node), loss=loss_case.loss, dtype=numpy.float64)
+    rng = numpy.random.default_rng(0)
+    net.vector += rng.uniform(-0.2, 0.2, size=net.vector.shape)
+    net.buffer_vector[...] = rng.uniform(0.5, 2.0, size=net.buffer_vector.shape)
+    return net

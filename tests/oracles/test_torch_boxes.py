@@ -8,7 +8,7 @@ import torch_twin
 from torch_twin import check_network, forward, torch
 
 import clearprop as cp
-from cases import LAYERS, LOSSES, N_ROWS, ROWS, assert_close
+from cases import LAYERS, LOSSES, N_ROWS, ROWS, assert_close, network
 from clearprop.layers import Layer
 from clearprop.losses import Loss
 
@@ -16,18 +16,6 @@ from clearprop.losses import Loss
 def test_every_layer_and_loss_has_a_twin():
     assert set(torch_twin.LAYERS) == {type(row) for row in ROWS if isinstance(row, Layer)}
     assert set(torch_twin.LOSSES) == {type(row) for row in ROWS if isinstance(row, Loss)}
-
-
-def network(case, loss_case):
-    """Return inputs -> the box -> Dense -> the loss, with parameters and running statistics that are not special."""
-    node = case.layer(*(cp.Input(shape) for shape in case.shapes))
-    if len(node.shape) > 1:
-        node = cp.Flatten()(node)
-    net = cp.Network(cp.Dense(loss_case.n_outputs)(node), loss=loss_case.loss, dtype=numpy.float64)
-    rng = numpy.random.default_rng(0)
-    net.vector += rng.uniform(-0.2, 0.2, size=net.vector.shape)
-    net.buffer_vector[...] = rng.uniform(0.5, 2.0, size=net.buffer_vector.shape)
-    return net
 
 
 @pytest.mark.parametrize("loss_case", LOSSES, ids=lambda case: case.id)
