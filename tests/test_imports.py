@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -45,6 +47,14 @@ def test_only_what_is_needed_is_loaded(use):
 def test_saving_loads_the_format_and_nothing_else(tmp_path):
     code = f"import clearprop as cp\ncp.Network([cp.Dense(1)], inputs=1).save({str(tmp_path / 'm')!r})"
     assert loaded_by(code) <= {"safetensors"}
+
+
+def test_the_compiled_module_is_known_to_its_engine_alone():
+    # import-linter sees no compiled modules
+    package = Path(cp.__file__).parent
+    users = {path.relative_to(package).as_posix() for path in package.rglob("*.py")
+             if re.search(r"\b_native\b", path.read_text(encoding="utf-8"))}  # fmt: skip
+    assert users == {"engines/native.py"}
 
 
 def test_import_takes_little_time_beyond_numpy():

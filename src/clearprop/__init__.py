@@ -37,6 +37,7 @@ _HOMES = {
     "trace": ["Trace"],
     "training": ["Callback", "EarlyStopping", "EpochReport", "TrainState", "train"],
     "estimators": ["MLPClassifier", "MLPRegressor"],
+    "installation": ["show_config"],
     "errors": [
         "ArgumentError", "ClearpropError", "DataError", "DataWarning", "GradientCheckError", "MissingExtraError",
         "ModelFileError", "NoGradientError",

@@ -11,6 +11,7 @@ import pytest
 from flower_table import flower_rows, write_csv
 
 from clearprop.cli import reporting
+from clearprop.engines import native
 from clearprop.estimators import table_training
 from clearprop.estimators.table import TableModel
 
@@ -130,6 +131,16 @@ def test_piped_training_is_not_silent(clearprop, flowers, monkeypatch):
     Path("c.toml").write_text("quiet = true")
     assert clearprop(*arguments, "--config", "c.toml")[2] == ""
     assert clearprop(*arguments)[2] != ""
+
+
+def test_a_missing_native_engine_is_told_where_it_matters(clearprop, flowers, model, monkeypatch):
+    monkeypatch.setattr(native, "_native", None)
+    line = f"note: {native.missing()}"
+    arguments = ("train", flowers, "--target", "species", *QUICK, "--force")
+    assert clearprop(*arguments)[2].splitlines().count(line) == 1
+    assert clearprop(*arguments, "--quiet")[2] == ""
+    assert clearprop("demo", "xor")[2] == f"{line}\n"
+    assert clearprop("predict", model, flowers)[2] == ""
 
 
 def test_quiet_still_tells_of_failure(clearprop, fails, model, flowers):

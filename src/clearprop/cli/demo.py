@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clearprop.cli.options import Parser, note, program, save_model, write_text
+from clearprop.cli.options import Parser, note, note_engine, program, save_model, write_text
 from clearprop.cli.reporting import report_training
 from clearprop.errors import ArgumentError, ClearpropError
 
@@ -41,6 +41,7 @@ def run(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--force", action="store_true", help="replace files of the same names")
     options = parser.read(arguments)
+    note_engine()
     if options.name == "xor":
         return xor()
     return images(options.name, Path(options.out), options.force)

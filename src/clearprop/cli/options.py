@@ -32,6 +32,7 @@ __all__ = [
     "model_name",
     "names",
     "note",
+    "note_engine",
     "note_unseen",
     "program",
     "real",
@@ -161,6 +162,15 @@ def load_table(path: str, missing: Iterable[str]) -> Table:
     for text in table.notes:
         note(f"note: {text}")
     return table
+
+
+def note_engine() -> None:
+    """Tell that training is slower than it could be, where the native engine is missing."""
+    from clearprop.engines import native
+
+    reason = native.missing()
+    if reason is not None:
+        note(f"note: {reason}")
 
 
 def note_unseen(model: TableModel, table: Table) -> None:

@@ -22,6 +22,7 @@ from clearprop.cli.options import (
     model_name,
     names,
     note,
+    note_engine,
     program,
     real,
     save_model,
@@ -80,6 +81,7 @@ def run(arguments: Sequence[str]) -> int:
         recipe=recipe,
     )
     announce(training, inferred=options.task is None)
+    note_engine()
     with _threads(options.threads):
         interrupted = report_training(training, options.quiet)
     if interrupted and not training.model.record["epochs"]:
