@@ -120,6 +120,7 @@ RRELU_SLOPE = (1 / 8 + 1 / 3) / 2
 LAYERS = (
     LayerCase(cp.Dense(3), analytic=True),
     LayerCase(cp.Dense(3, bias=False, initializer=cp.He()), analytic=True),
+    LayerCase(cp.Dense(3, ntk=True, initializer=cp.Normal(1.0)), analytic=True),
     LayerCase(cp.Maxout(3, 2)),
     LayerCase(cp.RBF(3), analytic=True),
     LayerCase(cp.Scale(), analytic=True),

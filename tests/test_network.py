@@ -95,7 +95,7 @@ def test_loss_gradient_and_prediction_belong_together(case):
     scores = net.scores(X)
     values = case.loss.values(numpy, scores, case.loss.target(y, 9, case.n_outputs, net.dtype))
     assert_close(loss, (weight * values).sum() / weight.sum(), k=9)
-    assert (net.predict(X) == case.loss.prediction(numpy, scores)).all()
+    assert_close(net.predict(X), case.loss.prediction(numpy, scores), k=4)  # two tellings of the link
     assert list(gradient) == list(net.parameters)
 
 

@@ -92,7 +92,7 @@ def test_the_update_is_what_training_does(optimizer):
     trace = net.trace([x], [y], optimizer=optimizer)
     net.fit([x], [y], optimizer=optimizer, epochs=1)
     for name, view in net.parameters.items():
-        assert (trace[f"{name}.update"] == view - before[name]).all()
+        assert_close(trace[f"{name}.update"], view - before[name], k=4, scale=1.0)  # of parameters of size 1
 
 
 def test_the_default_update_is_plain_gradient_descent():
@@ -120,11 +120,11 @@ def test_deltas_are_finite_differences(weight, loss):
     pairs = {"dense_1.delta": "s_1.dx", "tanh_1.dh": "s_2.dx", "dense_2.delta": "s_3.dx", "input_1.dx": "input_1.dx"}
     for name, other in pairs.items():
         assert_close(trace[name], moved[other], k=4)
-    assert (trace.scores == plain.scores(X)).all()
-    assert (trace.prediction == plain.predict(X)).all()
-    assert_close(trace.loss, plain.loss(X, target, weight), k=2)
+    assert_close(trace.scores, plain.scores(X), k=4)
+    assert_close(trace.prediction, plain.predict(X), k=4)
+    assert_close(trace.loss, plain.loss(X, target, weight), k=4)
     for name, value in plain.gradient(X, target, weight)[1].items():
-        assert_close(trace[f"{name}.gradient"], value, k=2)
+        assert_close(trace[f"{name}.gradient"], value, k=8, scale=1.0)  # deltas of size 1 cancel out
 
 
 ELEMENTWISE = [case for case in LAYERS if case.value is not None and case.gradient]

@@ -1,66 +1,103 @@
-#include "core/targets.hpp"
+#include "targets.hpp"
 
-#include <atomic>
-#include <stdexcept>
+#include <algorithm>
+#include <chrono>
+
+#include "pool.hpp"
+
+#define CLEARPROP_DECLARE(target)            \
+    namespace clearprop::target {              \
+    const Kernels<float>& kernels_float();   \
+    const Kernels<double>& kernels_double(); \
+    }
+
+CLEARPROP_DECLARE(baseline)
+#if defined(CLEARPROP_HAVE_AVX2)
+CLEARPROP_DECLARE(avx2)
+#endif
+#if defined(CLEARPROP_HAVE_AVX512)
+CLEARPROP_DECLARE(avx512)
+#endif
 
 namespace clearprop {
+
 namespace {
 
 struct Target {
-    const Kernels* kernels;
-    bool runs;  // on this processor, under this operating system
+    const char* name;
+    bool supported;
+    const Kernels<float>& (*single)();
+    const Kernels<double>& (*twice)();
 };
 
-const std::vector<Target>& built() {
-    static const std::vector<Target> found{
-#ifdef CLEARPROP_HAVE_AVX512
-        {&avx512::kernels,
+const std::vector<Target>& table() {
+    static const std::vector<Target> all = {
+#if defined(CLEARPROP_HAVE_AVX512)
+        {"avx512",
          __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
-             __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")},
+             __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"),
+         avx512::kernels_float, avx512::kernels_double},
 #endif
-#ifdef CLEARPROP_HAVE_AVX2
-        {&avx2::kernels, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")},
+#if defined(CLEARPROP_HAVE_AVX2)
+        {"avx2", __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"), avx2::kernels_float,
+         avx2::kernels_double},
 #endif
-        {&baseline::kernels, true},
+        {"baseline", true, baseline::kernels_float, baseline::kernels_double},
     };
-    return found;
+    return all;
 }
 
-const Kernels* best() {
-    for (const Target& target : built())
-        if (target.runs) return target.kernels;
-    return &baseline::kernels;
-}
-
-std::atomic<const Kernels*>& in_force() {
-    static std::atomic<const Kernels*> chosen{best()};
-    return chosen;
+const Target* find(const std::string& name) {
+    for (const Target& target : table())
+        if (target.supported && name == target.name) return &target;
+    return nullptr;
 }
 
 }  // namespace
 
 std::vector<std::string> targets() {
     std::vector<std::string> names;
-    for (const Target& target : built()) names.emplace_back(target.kernels->target);
+    for (const Target& target : table()) names.push_back(target.name);
     return names;
 }
 
 std::vector<std::string> supported() {
     std::vector<std::string> names;
-    for (const Target& target : built())
-        if (target.runs) names.emplace_back(target.kernels->target);
+    for (const Target& target : table())
+        if (target.supported) names.push_back(target.name);
     return names;
 }
 
-const Kernels& kernels() { return *in_force(); }
+template <> const Kernels<float>* kernels_of<float>(const std::string& name) {
+    const Target* target = find(name);
+    return target ? &target->single() : nullptr;
+}
 
-void set_target(const std::string& name) {
-    for (const Target& target : built())
-        if (target.runs && name == target.kernels->target) {
-            in_force() = target.kernels;
-            return;
-        }
-    throw std::invalid_argument("'" + name + "' is not among the supported targets");
+template <> const Kernels<double>* kernels_of<double>(const std::string& name) {
+    const Target* target = find(name);
+    return target ? &target->twice() : nullptr;
+}
+
+double measure_fma_peak(const std::string& name, bool single_precision, int threads) {
+    const Target* target = find(name);
+    if (!target) return 0.0;
+    std::vector<double> done(std::size_t(threads), 0.0);
+    Barrier barrier(threads);
+    double best = 0.0;
+    for (int round = 0; round < 5; ++round) {
+        std::chrono::steady_clock::time_point begin, end;
+        run_parallel(threads, [&](int number) {
+            barrier.wait([&] { begin = std::chrono::steady_clock::now(); });
+            const Index rounds = 4000000;
+            done[std::size_t(number)] =
+                single_precision ? target->single().fma_peak(rounds) : target->twice().fma_peak(rounds);
+            barrier.wait([&] { end = std::chrono::steady_clock::now(); });
+        });
+        double operations = 0.0;
+        for (double share : done) operations += share;
+        best = std::max(best, operations / std::chrono::duration<double>(end - begin).count());
+    }
+    return best;
 }
 
 }  // namespace clearprop

@@ -150,10 +150,15 @@ class Network(SavedNetwork):
 
     def executor(self, optimizer: Optimizer | None = None) -> Executor:
         """Return what computes this network, compiled at the first call."""
+        if optimizer is None and "" in self._executors:
+            known: Executor = self._executors[""]
+            return known
         engine = choose(self.engine, self.program, optimizer)
         if engine.name not in self._executors:
             self._executors[engine.name] = engine.compile(self.program)
         executor: Executor = self._executors[engine.name]
+        if optimizer is None:
+            self._executors[""] = executor
         return executor
 
     def reference(self) -> ArrayExecutor:
@@ -188,9 +193,11 @@ class Network(SavedNetwork):
 
     def predict(self, X: Any) -> Array:
         """Return the output after the link: probabilities, or the value of a regression, shape (n, n_outputs)."""
-        scores = self.scores(X)
+        rows = self.inputs(X)
         with numpy.errstate(all="ignore"):
-            prediction = self.loss_function.prediction(numpy, scores)
+            prediction = self.executor().predictions(self.vector, self.buffer_vector, rows)
+        if not numpy.isfinite(prediction).all():
+            self.scores(X)  # says so where they are the cause
         return self._finite("prediction", prediction)
 
     def loss(self, X: Any, y: Any, sample_weight: Any = None, *, training: bool = False) -> float:

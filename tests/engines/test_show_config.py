@@ -16,12 +16,11 @@ from clearprop.engines import native
 OLD_PROCESSOR = """
 import sys, types
 fake = types.ModuleType("clearprop._native")
-chosen = ["avx2"]
 fake.targets, fake.supported = lambda: ["avx512", "avx2", "baseline"], lambda: ["avx2", "baseline"]
-fake.target, fake.set_target, fake.available_cpus = lambda: chosen[-1], chosen.append, lambda: 6
+fake.available_cpus = lambda: 6
 sys.modules["clearprop._native"] = fake
 """
-OTHER_PROCESSOR = OLD_PROCESSOR + 'fake.targets = fake.supported = lambda: ["baseline"]\nchosen[:] = ["baseline"]\n'
+OTHER_PROCESSOR = OLD_PROCESSOR + 'fake.targets = fake.supported = lambda: ["baseline"]\n'
 NOT_BUILT = 'import sys\nsys.modules["clearprop._native"] = None\n'
 DAMAGED = """
 import sys

@@ -59,7 +59,7 @@ def _layer_norm(layer, ctx, p, x):
 
 
 def _dense(layer, ctx, p, x):
-    return F.linear(x, p["W"].T, p.get("b"))
+    return F.linear(x * layer.factor(x.shape[1]), p["W"].T, p.get("b"))
 
 
 def _maxout(layer, ctx, p, x):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from clearprop.engines.array import ArrayEngine
 from clearprop.engines.base import Batch, Engine, EpochLoss, Executor, Program
+from clearprop.engines.native_executor import NativeEngine
 from clearprop.errors import ArgumentError
 from clearprop.optimizers import Optimizer
 from clearprop.validation import check_choice
 
 __all__ = ["ENGINES", "ArrayEngine", "Batch", "Engine", "EpochLoss", "Executor", "Program", "choose"]
 
-ENGINES: dict[str, Engine] = {"array": ArrayEngine()}  # fastest first: "auto" takes the first that does not refuse
+# fastest first: "auto" takes the first that does not refuse
+ENGINES: dict[str, Engine] = {"native": NativeEngine(), "array": ArrayEngine()}
 
 
 def choose(name: str, program: Program, optimizer: Optimizer | None = None) -> Engine:

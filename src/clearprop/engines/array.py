@@ -91,8 +91,8 @@ class ArrayExecutor:
             self._learns.append(node.owner in owners or any(self._learns[index] for index in node.inputs))
             for index in node.inputs:
                 self._last_reader[index] = position
-        self.penalties = _per_slot(self.layout, "penalty", program.penalty)
-        self.constraints = _per_slot(self.layout, "constraint", program.constraint)
+        self.penalties = penalties_by_slot(self.layout, "penalty", program.penalty)
+        self.constraints = penalties_by_slot(self.layout, "constraint", program.constraint)
         probe(program.graph, program.dtype)
 
     def forward(
@@ -161,6 +161,13 @@ class ArrayExecutor:
         """Return the output of the last node in prediction mode."""
         return self.forward(parameters, buffers, inputs, keep=False).outputs[-1]
 
+    def predictions(self, parameters: Array, buffers: Array, inputs: tuple[Array, ...]) -> Array:
+        """Return the same after the loss's link, NaN in rows where a score is not finite."""
+        scores = self.scores(parameters, buffers, inputs)
+        prediction = self.program.loss.prediction(numpy, scores)
+        finite = numpy.isfinite(scores).all(axis=tuple(range(1, scores.ndim)))
+        return prediction if finite.all() else numpy.where(finite[:, None], prediction, numpy.nan)
+
     def loss(
         self, parameters: Array, buffers: Array, batch: Batch, *, training: bool, seed: int = 0, step: int = 0
     ) -> tuple[float, float]:
@@ -226,9 +233,20 @@ class ArrayExecutor:
             views[name][...] = constraint.project(numpy, views[name])
 
     def run_epoch(
-        self, state: TrainState, optimizer: Optimizer, data: Batch, order: Any, batch_size: int, rates: Any
+        self,
+        state: TrainState,
+        optimizer: Optimizer,
+        data: Batch,
+        order: Any,
+        batch_size: int,
+        rates: Any,
+        *,
+        first_batch: int = 1,
     ) -> EpochLoss:
-        """Run all batches of one epoch; stop at the first number that is not finite, with the parameters before it."""
+        """Run all batches of one epoch; stop at the first number that is not finite, with the parameters before it.
+
+        `first_batch` is what an error calls the first of them.
+        """
         w = state.parameters
         ones = numpy.ones_like(w)
         factors = optimizer.factors(self.layout, ones)
@@ -238,7 +256,7 @@ class ArrayExecutor:
         norm = 0.0
         for number, start in enumerate(range(0, len(order), batch_size)):
             batch = data.take(order[start : start + batch_size])
-            where = {"epoch": state.epoch + 1, "batch": number + 1}
+            where = {"epoch": state.epoch + 1, "batch": first_batch + number}
             buffers = state.buffers.copy()
             with numpy.errstate(all="ignore"):  # what overflows is found and named below
                 value, penalty, gradient = self.gradient(
@@ -331,7 +349,7 @@ class _NodeViews:
         return views
 
 
-def _per_slot(layout: Layout, what: str, common: Any) -> dict[str, Any]:
+def penalties_by_slot(layout: Layout, what: str, common: Any) -> dict[str, Any]:
     """Return the penalty or constraint of every parameter that has one: its own, or the network's if it decays."""
     chosen = {}
     for slot in layout.values():

@@ -163,6 +163,10 @@ class Executor(Protocol):
         """Return the output of the last node in prediction mode."""
         ...
 
+    def predictions(self, parameters: Array, buffers: Array, inputs: tuple[Array, ...]) -> Array:
+        """Return the same after the loss's link, NaN in rows where a score is not finite."""
+        ...
+
     def loss(
         self, parameters: Array, buffers: Array, batch: Batch, *, training: bool, seed: int, step: int
     ) -> tuple[float, float]:

@@ -6,6 +6,7 @@ import functools
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from clearprop.errors import ArgumentError
 from clearprop.validation import show
@@ -18,7 +19,7 @@ except ImportError as error:
     if not isinstance(error, ModuleNotFoundError):
         _load_error = " ".join(str(error).split())
 
-__all__ = ["Setting", "available_cpus", "missing", "setting"]
+__all__ = ["Setting", "available_cpus", "core", "fma_peak", "missing", "setting"]
 
 TARGETS = ("avx512", "avx2", "baseline")  # all that a build can hold, best first
 REMEDY = (
@@ -36,6 +37,20 @@ def missing() -> str | None:
     if _load_error:
         why = f"cannot be loaded ({_load_error})"
     return f"the native engine {why}, so networks train on the slower array engine; {REMEDY}."
+
+
+def core() -> Any:
+    """Return the compiled module; call it only where `missing` returns None."""
+    assert _native is not None
+    return _native
+
+
+def fma_peak(threads: int, dtype: str = "float32") -> float:
+    """Return how many billion operations a second multiply-adds alone reach in so many threads.
+
+    No engine can exceed it; the benchmarks print their share of it.
+    """
+    return float(core().measure_fma_peak(setting().target, dtype == "float32", threads)) / 1e9
 
 
 def available_cpus() -> int:
@@ -83,9 +98,8 @@ def setting() -> Setting:
     target = _target(os.environ)
     if _native is None:
         return Setting(None, (), (), threads)
-    if target is not None:
-        _native.set_target(target)
-    return Setting(_native.target(), tuple(_native.targets()), tuple(_native.supported()), threads)
+    supported = tuple(_native.supported())
+    return Setting(target or supported[0], tuple(_native.targets()), supported, threads)
 
 
 def _threads(environment: Mapping[str, str]) -> int:

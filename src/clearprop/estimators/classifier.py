@@ -248,9 +248,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _from_prediction(self, prediction: Array) -> Array:
         if isinstance(self.network_.loss_function, Hinge) and self.n_outputs_ == 1:
             prediction = (prediction > 0).astype(prediction.dtype)
-        if self._label_binarizer.y_type_ == "binary" and self.n_outputs_ == 2:
-            prediction = prediction[:, 1]
-        return self._label_binarizer.inverse_transform(prediction.ravel() if self.n_outputs_ == 1 else prediction)
+        if self._label_binarizer.y_type_.startswith("multilabel"):
+            return self._label_binarizer.inverse_transform(prediction)
+        if self.n_outputs_ == 1:
+            last = len(self.classes_) - 1  # 0 where all rows were of one class
+            return self.classes_[numpy.minimum(prediction[:, 0] > 0.5, last)]
+        return self.classes_[prediction.argmax(axis=1)]
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)

@@ -83,8 +83,9 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         return net.executor().scores(net.vector, net.buffer_vector, (self._rows(X),))
 
     def _prediction(self, X: Any) -> Array:
-        scores = self._scores(X)
-        return self.network_.loss_function.prediction(numpy, scores)
+        check_is_fitted(self)
+        net = self.network_
+        return net.executor().predictions(net.vector, net.buffer_vector, (self._rows(X),))
 
     def predict(self, X: Any) -> Array:
         """Return the predicted classes or values of the rows of X, shape (n,) or (n, n_outputs)."""

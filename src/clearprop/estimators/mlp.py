@@ -120,7 +120,8 @@ class BaseMLP(
         if X.dtype != self.network_.dtype:
             X = X.astype(self.network_.dtype)
         warn_of_size((X,), stacklevel=5)
-        optimizer = make_optimizer(self, self._rate)
+        changes = self.solver == "sgd" and self.learning_rate != "constant"
+        optimizer = make_optimizer(self, self._rate if changes else float(self.learning_rate_init))
         n_epochs = None if isinstance(optimizer, LBFGS) else self.max_iter
         hooks = Hooks(self, given, labels, incremental, n_epochs)
         weights = (sample_weight, class_weights)

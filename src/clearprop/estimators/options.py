@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
@@ -18,6 +18,7 @@ from clearprop.layers import Layer
 from clearprop.network import Network
 from clearprop.optimizers import LBFGS, SGD, AdaGrad, Adam, AdamW, Optimizer, RMSProp
 from clearprop.penalties import L2
+from clearprop.schedules import Rate
 from clearprop.validation import show
 
 __all__ = ["ACTIVATIONS", "CONSTRAINTS", "LOSSES", "OUT_ACTIVATIONS", "build_graph", "initialize", "make_optimizer"]
@@ -155,7 +156,7 @@ def _without_hidden(activation: Any) -> Layer:
     return ACTIVATIONS[activation]() if named else layers.Identity()
 
 
-def make_optimizer(model: Any, rate: Callable[[int], float]) -> Optimizer | LBFGS:
+def make_optimizer(model: Any, rate: Rate) -> Optimizer | LBFGS:
     """Return the optimizer that the parameters of `model` describe."""
     solver = model.solver
     if isinstance(solver, Optimizer | LBFGS):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,9 @@ class Dense(Layer):
 
         dx = da W^T        dW = x^T da        db = sum over rows of da
 
+    In the NTK parametrization a = x W / sqrt(n_in) + b, and dx and dW have the same factor: W starts with entries of
+    unit variance at any width, and the learning rate need not change with the width.
+
     All arrays have the network's dtype, float32 or float64. Lecture notes that write a = W x + b with columns, and
     PyTorch's Linear.weight, use the transpose of this W; scikit-learn and Keras have this one.
 
@@ -44,6 +48,8 @@ class Dense(Layer):
         Penalty on W, in place of the network's; b is never penalised.
     constraint : Constraint or None
         Constraint on W, in place of the network's.
+    ntk : bool, default=False
+        Whether to divide x W by sqrt(n_in); give it an initializer of unit variance such as ``Normal(1.0)``.
     name : str or None
         Name of the node.
 
@@ -71,7 +77,8 @@ class Dense(Layer):
 
     References
     ----------
-    Rumelhart, Hinton and Williams (1986), "Learning representations by back-propagating errors".
+    Rumelhart, Hinton and Williams (1986), "Learning representations by back-propagating errors"; Jacot, Gabriel and
+    Hongler (2018), "Neural tangent kernel", section 2, for the parametrization.
     """
 
     units: int
@@ -80,11 +87,13 @@ class Dense(Layer):
     bias_initializer: Initializer = Constant(0.0)
     penalty: Penalty | None = None
     constraint: Constraint | None = None
+    ntk: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_integer("Dense", "units", self.units, minimum=1)
         check_bool("Dense", "bias", self.bias)
+        check_bool("Dense", "ntk", self.ntk)
         check_instance("Dense", "initializer", self.initializer, Initializer, "Glorot()")
         check_instance("Dense", "bias_initializer", self.bias_initializer, Initializer, "Constant(0.1)")
         if self.penalty is not None:
@@ -113,20 +122,27 @@ class Dense(Layer):
             return {"W": weights}
         return {"W": weights, "b": Parameter((self.units,), self.bias_initializer, **fans)}
 
+    def factor(self, n_in: int) -> float:
+        """Return what x W is multiplied by."""
+        return 1.0 / math.sqrt(n_in) if self.ntk else 1.0
+
     def forward(self, ctx: Context, p: Mapping[str, Array], *xs: Array) -> tuple[Array, Any]:
-        """Return a = x W + b; keeps x."""
+        """Return a = factor x W + b; keeps x."""
         (x,) = xs
         a = x @ p["W"]
+        if self.ntk:
+            a = a * self.factor(x.shape[1])
         return (a + p["b"] if self.bias else a), x
 
     def backward(
         self, ctx: Context, p: Mapping[str, Array], kept: Any, dh: Array
     ) -> tuple[tuple[Array | None, ...], dict[str, Array]]:
-        """Return dx = da W^T, dW = x^T da, db = sum of da."""
+        """Return dx = factor da W^T, dW = factor x^T da, db = sum of da."""
         x, da = kept, dh
-        # forward: a = x W + b
-        dx = da @ p["W"].T if ctx.wants_dx else None
-        gradients = {"W": x.T @ da}
+        # forward: a = factor x W + b
+        scaled = da * self.factor(x.shape[1]) if self.ntk else da
+        dx = scaled @ p["W"].T if ctx.wants_dx else None
+        gradients = {"W": x.T @ scaled}
         if self.bias:
             gradients["b"] = ctx.xp.sum(da, axis=0)
         return (dx,), gradients

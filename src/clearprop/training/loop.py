@@ -15,6 +15,7 @@ from clearprop.errors import ArgumentError
 from clearprop.network import Network
 from clearprop.optimizers import LBFGS, Adam, Optimizer
 from clearprop.schedules import ReduceOnPlateau
+from clearprop.schedules.base import ConstantRate
 from clearprop.state import TrainState
 from clearprop.streams import Purpose, Stream
 from clearprop.training.callbacks import CallbackList
@@ -187,21 +188,20 @@ class Run:
         for _ in range(self.epochs):
             began = time.perf_counter()
             steps = range(state.step, state.step + n_batches)
-            if isinstance(rate, ReduceOnPlateau):
-                rates = [rate.reduced(state.reductions)] * n_batches
-            else:
-                rates = [check_real("train", f"learning_rate({step})", rate(step), low=0.0) for step in steps]
+            rates = _rates(rate, steps, state)
             order = _order(self.shuffle, state, data.n_rows)
             loss = executor.run_epoch(state, optimizer, data, order, self.batch_size, rates)
             shares = self._batch_shares(order)
             value, penalty = float(loss.data @ shares), float(loss.penalty @ shares)
-            yield self._report(value, penalty, loss.gradient_norm, rates[-1], began, rate)
+            yield self._report(value, penalty, loss.gradient_norm, float(rates[-1]), began, rate)
 
     def _batch_shares(self, order: Any) -> Any:
         """Return what each batch counts in the loss of the epoch."""
-        weight = numpy.ones(len(order)) if self.by_rows or self.data.weight is None else self.data.weight[order]
         starts = numpy.arange(0, len(order), self.batch_size)
-        totals = numpy.add.reduceat(weight.astype(numpy.float64), starts)
+        if self.by_rows or self.data.weight is None:
+            totals = numpy.minimum(starts + self.batch_size, len(order)) - starts
+        else:
+            totals = numpy.add.reduceat(self.data.weight[order].astype(numpy.float64), starts)
         return totals / totals.sum()
 
     def _lbfgs(self) -> Generator[EpochReport]:
@@ -276,6 +276,24 @@ def run_epochs(run: Run, early_stopping: EarlyStopping | None, callbacks: Callba
     finally:
         reports.close()
         callbacks.teardown()
+
+
+def _rates(rate: Any, steps: range, state: TrainState) -> Any:
+    """Return the learning rates of the updates `steps`, a float64 array."""
+    if isinstance(rate, ReduceOnPlateau):
+        return numpy.full(len(steps), rate.reduced(state.reductions))
+    if isinstance(rate, ConstantRate):
+        return numpy.full(len(steps), rate.rate)
+    values = [rate(step) for step in steps]
+    try:
+        rates = numpy.array(values, dtype=numpy.float64)
+        if rates.ndim == 1 and numpy.isfinite(rates).all() and (rates >= 0.0).all():
+            return rates
+    except (TypeError, ValueError):
+        pass
+    # what is wrong with which of them
+    checked = (check_real("train", f"learning_rate({step})", rate(step), low=0.0) for step in steps)
+    return numpy.fromiter(checked, numpy.float64)
 
 
 def _order(shuffle: bool | Order, state: TrainState, n_rows: int) -> Any:

@@ -1,0 +1,157 @@
+#include "bounds.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace clearprop {
+
+namespace {
+
+// |f(a)| <= slope |a| + offset and |f'(a)| <= slope.
+struct UnitBound {
+    double slope, offset;
+};
+
+UnitBound bound_of(const Node& node, double learned_slope) {
+    switch (node.unit) {
+        case Unit::leaky_relu: return {std::max(1.0, std::abs(node.number)), 0.0};
+        case Unit::rrelu: return {std::max({1.0, std::abs(node.number), std::abs(node.second)}), 0.0};
+        case Unit::prelu: return {std::max(1.0, learned_slope), 0.0};
+        case Unit::elu: return {std::max(1.0, node.number), node.number};
+        case Unit::selu: return {1.76, 1.76};
+        case Unit::softplus:
+        case Unit::gelu:
+        case Unit::silu:
+        case Unit::mish: return {1.2, 1.0};
+        default: return {1.0, 0.0};
+    }
+}
+
+}  // namespace
+
+template <class T> const std::vector<double>& Bounds<T>::gradients(const Measured& measured) {
+    const std::size_t n = program_.nodes.size();
+    const double rows = double(measured.rows);
+    values_.assign(n, 0.0);
+    normalized_.assign(n, 0.0);
+    deltas_.assign(n, 0.0);
+    gradients_.assign(program_.parameters.size(), 0.0);
+    auto weight = [&](const Node& node, std::size_t which) {
+        return which < node.parameters.size() && node.parameters[which] >= 0 ? weights_[std::size_t(node.parameters[which])] : 0.0;
+    };
+    for (std::size_t i = 0; i < n; ++i) {
+        const Node& node = program_.nodes[i];
+        const double x = node.inputs.empty() ? 0.0 : values_[std::size_t(node.inputs[0])];
+        double& value = values_[i];
+        switch (node.box) {
+            case Box::input: value = measured.inputs[std::size_t(node.number)]; break;
+            case Box::dense: {
+                const double k = double(program_.nodes[std::size_t(node.inputs[0])].width);
+                value = node.number * k * x * weight(node, 0) + weight(node, 1);
+                break;
+            }
+            case Box::activation: {
+                const UnitBound bound = bound_of(node, weight(node, 0));
+                value = bound.slope * x + bound.offset;
+                break;
+            }
+            case Box::dropout: value = x / (1.0 - node.number); break;
+            case Box::scale: value = x * weight(node, 0); break;
+            case Box::batch_norm:  // without statistics of the batch there is no bound
+                normalized_[i] = measured.batch_statistics ? std::sqrt(rows) : std::numeric_limits<double>::infinity();
+                value = normalized_[i] * weight(node, 0) + weight(node, 1);
+                break;
+            case Box::layer_norm:
+                normalized_[i] = std::sqrt(double(node.width));
+                value = normalized_[i] * weight(node, 0) + weight(node, 1);
+                break;
+            case Box::softmax: value = 1.0; break;
+            case Box::log_softmax: value = 2.0 * x + std::log(double(node.width)); break;
+            case Box::add:
+            case Box::concatenate:
+                for (int input : node.inputs) value += values_[std::size_t(input)];
+                break;
+        }
+        if (!(value <= std::numeric_limits<T>::max()) || !(x <= std::numeric_limits<T>::max()))
+            value = std::numeric_limits<double>::infinity();
+    }
+    deltas_[n - 1] = measured.scores;
+    for (std::size_t i = n; i-- > 0;) {
+        const Node& node = program_.nodes[i];
+        const double d = deltas_[i];
+        double passed = d;
+        if (node.box == Box::dense) passed = node.number * double(node.width) * d * weight(node, 0);
+        if (node.box == Box::activation) passed = bound_of(node, weight(node, 0)).slope * d;
+        if (node.box == Box::dropout) passed = d / (1.0 - node.number);
+        if (node.box == Box::scale) passed = d * weight(node, 0);
+        if (node.box == Box::batch_norm) passed = weight(node, 0) * d * (2.0 + rows) / std::sqrt(node.number);
+        if (node.box == Box::layer_norm) passed = weight(node, 0) * d * (2.0 + double(node.width)) / std::sqrt(node.number);
+        if (node.box == Box::softmax || node.box == Box::log_softmax) passed = d * (1.0 + double(node.width));
+        for (int input : node.inputs) deltas_[std::size_t(input)] += passed;
+    }
+    for (std::size_t p = 0; p < gradients_.size(); ++p)
+        for (const NodeUse& use : plan_.uses[p]) {
+            const Node& node = program_.nodes[std::size_t(use.node)];
+            double x = 1.0;
+            if (!use.bias) x = normalized_[std::size_t(use.node)] > 0.0 ? normalized_[std::size_t(use.node)] : values_[std::size_t(node.inputs[0])];
+            gradients_[p] += rows * x * deltas_[std::size_t(use.node)];
+        }
+    return gradients_;
+}
+
+template <class T> struct Bounds<T>::After {
+    double gradient, slot_1, slot_2, weight;
+};
+
+template <class T>
+typename Bounds<T>::After Bounds<T>::after(std::size_t p, const Update<T>& u, double gradient) const {
+    After next{gradient * std::abs(double(u.scale)) + double(u.l1) + double(u.l2) * weights_[p], slot_1_[p], slot_2_[p], 0.0};
+    const double g = next.gradient, rate = double(u.rate);
+    double move = rate * g;
+    switch (u.rule) {
+        case Rule::sgd: break;
+        case Rule::momentum:
+        case Rule::nesterov:
+            next.slot_1 = double(u.first) * slot_1_[p] + move;
+            move += next.slot_1;
+            break;
+        case Rule::adagrad:
+            next.slot_1 += g * g;
+            move = rate * g / double(u.epsilon);
+            break;
+        case Rule::rmsprop:
+            next.slot_1 = std::max(slot_1_[p], g * g);
+            move = rate * g / double(u.epsilon);
+            break;
+        case Rule::adam:
+            next.slot_1 = std::max(slot_1_[p], g);
+            next.slot_2 = std::max(slot_2_[p], g * g);
+            move = rate * next.slot_1 / double(u.epsilon) + double(u.decay) * weights_[p];
+            break;
+    }
+    next.weight = weights_[p] + move;
+    return next;
+}
+
+template <class T> bool Bounds<T>::allow(const std::vector<Update<T>>& updates, const std::vector<double>& gradients) {
+    const double limit = double(std::numeric_limits<T>::max()) / 16.0;
+    for (std::size_t p = 0; p < updates.size(); ++p) {
+        const After next = after(p, updates[p], gradients[p]);
+        const double size = double(program_.parameters[p].size()), w = weights_[p];
+        if (!(next.gradient * next.gradient * size < limit && next.slot_1 < limit && next.slot_2 < limit &&
+              next.weight < limit && w * w * size < limit))
+            return false;
+    }
+    for (std::size_t p = 0; p < updates.size(); ++p) {
+        const After next = after(p, updates[p], gradients[p]);
+        slot_1_[p] = next.slot_1;
+        slot_2_[p] = next.slot_2;
+    }
+    return true;
+}
+
+template class Bounds<float>;
+template class Bounds<double>;
+
+}  // namespace clearprop

@@ -1,0 +1,335 @@
+#include "pass.hpp"
+
+#include <cmath>
+#include <limits>
+
+#include "philox.hpp"
+
+namespace clearprop {
+
+namespace {
+
+constexpr uint64_t noise_purpose = 3;  // clearprop.streams.Purpose.NOISE
+
+void note(double& largest, double seen) {
+    if (!(seen <= largest)) largest = seen;  // NaN stays
+}
+
+template <class T> double largest_of_row(const Sparse<T>& x, int64_t row) {
+    double most = 0.0;
+    for (int64_t at = x.starts[row]; at < x.starts[row + 1]; ++at) note(most, std::abs(double(x.values[at])));
+    return most;
+}
+
+}  // namespace
+
+template <class T> void Pass<T>::run(const Step<T>& step, const Stage& stage, Index begin, Index end) {
+    for (int i = stage.forward_begin; i < stage.forward_end; ++i) forward(step, i, begin, end);
+    if (stage.loss && step.batch->n_rows > 0 && (step.batch->target || step.batch->classes)) {
+        LossRows<T> rows{};
+        const int last = int(program_.nodes.size()) - 1;
+        rows.kind = program_.loss;
+        rows.parameter = T(program_.loss_parameter);
+        rows.columns = node(last).width;
+        rows.scores = at(last).value;
+        rows.target = step.batch->target;
+        rows.classes = step.batch->classes;
+        rows.rows = step.rows;
+        rows.shares = space_.shares.data();
+        rows.values = space_.values.data();
+        if (step.backward) rows.d = at(last).delta;
+        note(scores_seen, kernels_.loss(rows, begin, end));
+    }
+    for (int i = stage.backward_begin - 1; i >= stage.backward_end; --i) backward(step, i, begin, end);
+}
+
+template <class T> void Pass<T>::prepare(const Step<T>& step) {
+    if (batch_statistics(step)) return;
+    for (int i = 0; i < int(program_.nodes.size()); ++i)
+        if (node(i).box == Box::batch_norm)
+            for (Index c = 0; c < node(i).width; ++c) {
+                at(i).mean[c] = step.buffers[node(i).buffers[0] + c];
+                at(i).deviation[c] = std::sqrt(step.buffers[node(i).buffers[1] + c] + T(node(i).number));
+            }
+}
+
+template <class T> void Pass<T>::statistics(const Step<T>& step, const Stage& stage, int number, int n) {
+    const bool gradients = stage.gradient_moments >= 0;
+    const int i = gradients ? stage.gradient_moments : stage.moments;
+    if (i < 0) return;
+    const Normalization<T> norm = normalization(i);
+    const Index P = kernels_.panel;
+    for (Index panel = number; panel * P < node(i).width; panel += n) {
+        if (gradients) {
+            kernels_.gradient_moments(norm, panel, step.n_rows);
+            continue;
+        }
+        kernels_.moments(norm, panel, step.n_rows);
+        for (Index c = panel * P; c < (panel + 1) * P; ++c) {
+            at(i).variance[c] = at(i).deviation[c];
+            at(i).deviation[c] = std::sqrt(at(i).variance[c] + T(node(i).number));
+        }
+    }
+}
+
+template <class T> Normalization<T> Pass<T>::normalization(int i) const {
+    const typename Workspace<T>::OfNode& of = at(i);
+    Normalization<T> norm{};
+    norm.columns = node(i).width;
+    norm.epsilon = T(node(i).number);
+    norm.x = at(node(i).inputs[0]).value;
+    norm.z = of.stored;
+    norm.y = of.value;
+    norm.gain = weights_.packed[std::size_t(node(i).parameters[0])].data();
+    norm.bias = weights_.packed[std::size_t(node(i).parameters[1])].data();
+    norm.mean = of.mean;
+    norm.deviation = of.deviation;
+    norm.dy = of.delta;
+    norm.mean_dz = of.mean_dz;
+    norm.mean_dz_z = of.mean_dz_z;
+    return norm;
+}
+
+template <class T>
+void Pass<T>::copy(Panels<T> from, Index from_column, Panels<T> to, Index to_column, Index columns, Index begin, Index end) {
+    const Index P = kernels_.panel;
+    for (Index c = 0; c < columns; ++c) {
+        const Index f = from_column + c, t = to_column + c;
+        const T* source = from.data + f / P * from.stride + f % P;
+        T* place = to.data + t / P * to.stride + t % P;
+        for (Index r = begin; r < end; ++r) place[r * P] = source[r * P];
+    }
+    for (Index t = to_column + columns; t % P; ++t)  // what fills up the panel stays 0, also where it was used for others
+        for (Index r = begin; r < end; ++r) to.data[t / P * to.stride + r * P + t % P] = T(0);
+}
+
+// ---- forward
+
+template <class T> void Pass<T>::forward(const Step<T>& step, int i, Index begin, Index end) {
+    const Node& n = node(i);
+    typename Workspace<T>::OfNode& of = at(i);
+    const Panels<T> x = n.inputs.empty() ? Panels<T>{} : at(n.inputs[0]).value;
+    switch (n.box) {
+        case Box::input: {
+            const Rows<T>& rows = step.batch->inputs[std::size_t(n.number)];
+            double& seen = inputs_seen[std::size_t(n.number)];
+            if (rows.is_sparse())
+                for (Index r = begin; r < end; ++r) note(seen, largest_of_row(rows.sparse, step.rows ? step.rows[r] : r));
+            else
+                note(seen, kernels_.load_rows(rows.values, n.width, step.rows, begin, end, of.value));
+            return;
+        }
+        case Box::dense: return dense(step, i, begin, end);
+        case Box::activation:
+            if (!plan_.nodes[std::size_t(i)].within) activate(step, i, x, begin, end);
+            return;
+        case Box::dropout:
+            if (step.training && n.number > 0.0) {
+                draw(step, i, begin, end);
+                return kernels_.multiply(x, of.stored, of.value, n.width, begin, end);
+            }
+            return copy(x, 0, of.value, 0, n.width, begin, end);
+        case Box::scale:
+            return kernels_.scale_columns(x, weights_.packed[std::size_t(n.parameters[0])].data(), of.value, n.width,
+                                          begin, end);
+        case Box::batch_norm: return kernels_.normalize(normalization(i), begin, end);
+        case Box::layer_norm: return kernels_.layer_norm(normalization(i), begin, end);
+        case Box::softmax:
+        case Box::log_softmax:
+            return kernels_.softmax(x, of.value, n.box == Box::log_softmax, n.width, begin, end);
+        case Box::add:
+            kernels_.add(x, at(n.inputs[1]).value, of.value, n.width, begin, end);
+            for (std::size_t k = 2; k < n.inputs.size(); ++k)
+                kernels_.add(of.value, at(n.inputs[k]).value, of.value, n.width, begin, end);
+            return;
+        case Box::concatenate: {
+            Index column = 0;
+            for (int input : n.inputs) {
+                copy(at(input).value, 0, of.value, column, node(input).width, begin, end);
+                column += node(input).width;
+            }
+            return;
+        }
+    }
+}
+
+template <class T> void Pass<T>::dense(const Step<T>& step, int i, Index begin, Index end) {
+    const Node& n = node(i);
+    const int fused = plan_.nodes[std::size_t(i)].fused;
+    const Parameter& w = program_.parameters[std::size_t(n.parameters[0])];
+    Product<T> p{};
+    p.x = at(n.inputs[0]).value;
+    p.w = step.flat ? step.parameters + w.start : weights_.packed[std::size_t(n.parameters[0])].data();
+    p.w_row = step.flat ? w.columns : kernels_.panel;
+    p.w_panel = step.flat ? kernels_.panel : w.rows * kernels_.panel;
+    p.exact = step.flat;
+    p.k = w.rows;
+    p.columns = w.columns;
+    p.bias = n.parameters[1] < 0 ? nullptr : weights_.packed[std::size_t(n.parameters[1])].data();
+    p.scale = T(n.number);
+    p.relu = fused >= 0 && node(fused).unit == Unit::relu;
+    p.factor.kind = Derivative::one;
+    p.y = at(i).value;
+    const Node& input = node(n.inputs[0]);
+    const bool sparse = input.box == Box::input && step.batch->inputs[std::size_t(input.number)].is_sparse();
+    if (sparse)
+        kernels_.sparse_product(p, step.batch->inputs[std::size_t(input.number)].sparse, step.rows, begin, end);
+    else
+        kernels_.product(p, begin, end);
+    if (fused >= 0 && (sparse || !p.relu) && node(fused).unit != Unit::identity)
+        activate(step, fused, at(fused).value, begin, end);
+}
+
+template <class T> void Pass<T>::activate(const Step<T>& step, int i, Panels<T> a, Index begin, Index end) {
+    const Node& n = node(i);
+    const typename Workspace<T>::OfNode& of = at(i);
+    Activation<T> f{};
+    f.unit = n.unit;
+    f.parameter = T(n.unit == Unit::rrelu ? 0.5 * (n.number + n.second) : n.number);
+    if (n.unit == Unit::prelu) f.slopes = weights_.packed[std::size_t(n.parameters[0])].data();
+    f.a = a;
+    f.h = of.value;
+    f.stored = of.stored;
+    f.extra = of.extra;
+    if (n.unit == Unit::rrelu && of.stored.data) {
+        if (step.training)
+            draw(step, i, begin, end);
+        else
+            for (Index c = 0; c < n.width; ++c)
+                for (Index r = begin; r < end; ++r)
+                    of.stored.data[c / kernels_.panel * of.stored.stride + r * kernels_.panel + c % kernels_.panel] = f.parameter;
+    }
+    kernels_.activate(f, n.width, begin, end);
+}
+
+// The random numbers of a box in training: dropout's mask, rrelu's slopes.
+template <class T> void Pass<T>::draw(const Step<T>& step, int i, Index begin, Index end) {
+    const Node& n = node(i);
+    const Index P = kernels_.panel;
+    const Panels<T> to = at(i).stored;
+    const T keep = T(1.0 / (1.0 - n.number));
+    for (Index r = begin; r < end; ++r)
+        each_uniform({step.seed, noise_purpose, step.step, uint64_t(i)}, uint64_t(r * n.width), uint64_t(n.width),
+                     [&](uint64_t column, double u) {
+                         const Index c = Index(column);
+                         T& place = to.data[c / P * to.stride + r * P + c % P];
+                         if (n.box == Box::dropout)
+                             place = u >= n.number ? keep : T(0);
+                         else
+                             place = T(n.number) + T(n.second - n.number) * T(u);
+                     });
+}
+
+template <class T> void Pass<T>::link(Index rows) {
+    const Panels<T> y = space_.nodes.back().value;
+    const Index width = program_.nodes.back().width;
+    Activation<T> f{};
+    f.a = f.h = y;
+    std::vector<Index> overflown;  // sigmoid would make a fine number of an infinite score
+    if (!std::isfinite(kernels_.largest(y, width, 0, rows)))
+        for (Index r = 0; r < rows; ++r)
+            if (!std::isfinite(kernels_.largest(y, width, r, r + 1))) overflown.push_back(r);
+    switch (program_.loss) {
+        case LossKind::cross_entropy:
+        case LossKind::kl_divergence: kernels_.softmax(y, y, false, width, 0, rows); break;
+        case LossKind::binary_cross_entropy: f.unit = Unit::sigmoid; break;
+        case LossKind::poisson: f.unit = Unit::exp; break;
+        default: break;
+    }
+    if (f.unit != Unit::identity) kernels_.activate(f, width, 0, rows);
+    for (Index r : overflown)
+        for (Index c = 0; c < width; ++c)
+            y.data[c / kernels_.panel * y.stride + r * kernels_.panel + c % kernels_.panel] = std::numeric_limits<T>::quiet_NaN();
+}
+
+// ---- backward
+
+// Where the gradient at input `which` of node i is to be written: its place, or a spare one if it has to be added.
+template <class T> Panels<T> Pass<T>::target(int i, int which) {
+    const bool adds = plan_.nodes[std::size_t(i)].adds[std::size_t(which)];
+    return adds ? space_.spare : at(node(i).inputs[std::size_t(which)]).delta;
+}
+
+template <class T> void Pass<T>::give(int i, int which, Panels<T> d, Index begin, Index end) {
+    if (!plan_.nodes[std::size_t(i)].adds[std::size_t(which)]) return;
+    const int input = node(i).inputs[std::size_t(which)];
+    kernels_.add(at(input).delta, d, at(input).delta, node(input).width, begin, end);
+}
+
+template <class T> void Pass<T>::backward(const Step<T>& step, int i, Index begin, Index end) {
+    const Node& n = node(i);
+    const NodePlan& planned = plan_.nodes[std::size_t(i)];
+    const typename Workspace<T>::OfNode& of = at(i);
+    if (n.inputs.empty() || !planned.learns || planned.folded) return;
+    if (n.box == Box::concatenate || n.box == Box::add) {
+        Index column = 0;
+        for (int which = 0; which < int(n.inputs.size()); ++which) {
+            const int input = n.inputs[std::size_t(which)];
+            if (plan_.nodes[std::size_t(input)].learns) {
+                copy(of.delta, n.box == Box::add ? 0 : column, target(i, which), 0, node(input).width, begin, end);
+                give(i, which, target(i, which), begin, end);
+            }
+            column += node(input).width;
+        }
+        return;
+    }
+    const int input = n.inputs[0];
+    if (!plan_.nodes[std::size_t(input)].learns) return;
+    const Panels<T> dx = target(i, 0);
+    switch (n.box) {
+        case Box::dense: dense_back(i, begin, end); break;
+        case Box::activation: kernels_.pass_back(factor(i), of.delta, dx, n.width, begin, end); break;
+        case Box::dropout:
+            if (step.training && n.number > 0.0)
+                kernels_.multiply(of.delta, of.stored, dx, n.width, begin, end);
+            else
+                copy(of.delta, 0, dx, 0, n.width, begin, end);
+            break;
+        case Box::scale:
+            kernels_.scale_columns(of.delta, weights_.packed[std::size_t(n.parameters[0])].data(), dx, n.width, begin, end);
+            break;
+        case Box::batch_norm:
+        case Box::layer_norm: {
+            Normalization<T> norm = normalization(i);
+            norm.dx = dx;
+            if (n.box == Box::layer_norm)
+                kernels_.layer_norm_back(norm, begin, end);
+            else
+                kernels_.batch_norm_back(norm, batch_statistics(step), begin, end);
+            break;
+        }
+        case Box::softmax:
+        case Box::log_softmax:
+            kernels_.softmax_back(of.value, of.delta, dx, n.box == Box::log_softmax, n.width, begin, end);
+            break;
+        default: break;
+    }
+    give(i, 0, dx, begin, end);
+}
+
+template <class T> void Pass<T>::dense_back(int i, Index begin, Index end) {
+    const Node& n = node(i);
+    const int input = n.inputs[0];
+    const Parameter& w = program_.parameters[std::size_t(n.parameters[0])];
+    Product<T> p{};
+    p.x = at(i).delta;
+    p.w = weights_.transposed[std::size_t(n.parameters[0])].data();
+    p.w_row = kernels_.panel;
+    p.w_panel = w.columns * kernels_.panel;
+    p.k = w.columns;
+    p.columns = w.rows;
+    p.scale = T(n.number);
+    if (plan_.nodes[std::size_t(input)].folded) {  // straight to the input of the activation
+        p.factor = factor(input);
+        p.y = at(node(input).inputs[0]).delta;
+    } else {
+        p.factor.kind = Derivative::one;
+        p.y = target(i, 0);
+    }
+    kernels_.product(p, begin, end);
+}
+
+template class Pass<float>;
+template class Pass<double>;
+
+}  // namespace clearprop

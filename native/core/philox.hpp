@@ -1,0 +1,46 @@
+// Philox 4x64-10, as clearprop.streams addresses it: a random number by its place, without those before it.
+//
+// Salmon, Moraes, Dror and Shaw (2011), "Parallel random numbers: as easy as 1, 2, 3".
+#pragma once
+
+#include <cstdint>
+
+namespace clearprop {
+
+struct Stream {
+    uint64_t seed, purpose, step, node;
+
+    // Words 4 * block to 4 * block + 3.
+    void words(uint64_t block, uint64_t out[4]) const {
+        uint64_t c0 = block + 1, c1 = node, c2 = step, c3 = 0, k0 = seed, k1 = purpose;
+        for (int round = 0; round < 10; ++round) {
+            const unsigned __int128 a = (unsigned __int128)(c0) * 0xD2E7470EE14C6C93u;
+            const unsigned __int128 b = (unsigned __int128)(c2) * 0xCA5A826395121157u;
+            const uint64_t n0 = uint64_t(b >> 64) ^ c1 ^ k0, n2 = uint64_t(a >> 64) ^ c3 ^ k1;
+            c1 = uint64_t(b);
+            c3 = uint64_t(a);
+            c0 = n0;
+            c2 = n2;
+            k0 += 0x9E3779B97F4A7C15u;
+            k1 += 0xBB67AE8584CAA73Bu;
+        }
+        out[0] = c0;
+        out[1] = c1;
+        out[2] = c2;
+        out[3] = c3;
+    }
+
+    static double uniform(uint64_t word) { return double(word >> 11) * 0x1p-53; }
+};
+
+// Calls f(column, number in [0, 1)) for the `width` numbers from position `start` on.
+template <class Function> void each_uniform(const Stream& stream, uint64_t start, uint64_t width, Function f) {
+    uint64_t words[4];
+    for (uint64_t c = 0; c < width; ++c) {
+        const uint64_t at = start + c;
+        if (c == 0 || at % 4 == 0) stream.words(at / 4, words);
+        f(c, Stream::uniform(words[at % 4]));
+    }
+}
+
+}  // namespace clearprop

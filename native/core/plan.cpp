@@ -1,0 +1,102 @@
+#include "plan.hpp"
+
+namespace clearprop {
+
+Derivative derivative_of(Unit unit) {
+    switch (unit) {
+        case Unit::identity: return Derivative::one;
+        case Unit::relu: return Derivative::relu;
+        case Unit::tanh: return Derivative::tanh;
+        case Unit::sigmoid: return Derivative::sigmoid;
+        default: return Derivative::stored;
+    }
+}
+
+Plan::Plan(const Program& program) : nodes(program.nodes.size()), uses(program.parameters.size()) {
+    const int n = int(program.nodes.size());
+    std::vector<std::vector<int>> readers(std::size_t(n), std::vector<int>{});
+    last_reader.assign(std::size_t(n), n);
+    for (int i = 0; i < n; ++i) {
+        const Node& node = program.nodes[std::size_t(i)];
+        NodePlan& plan = nodes[std::size_t(i)];
+        for (int parameter : node.parameters) plan.learns = plan.learns || parameter >= 0;
+        for (int input : node.inputs) {
+            plan.learns = plan.learns || nodes[std::size_t(input)].learns;
+            readers[std::size_t(input)].push_back(i);
+            last_reader[std::size_t(input)] = i;
+        }
+        batch_norm = batch_norm || node.box == Box::batch_norm;
+        if (node.box == Box::activation) plan.derivative = derivative_of(node.unit);
+        if (node.box == Box::dense) {
+            const double work = 2.0 * double(program.nodes[std::size_t(node.inputs[0])].width) * double(node.width);
+            forward_operations += work;
+            operations += nodes[std::size_t(node.inputs[0])].learns ? 3.0 * work : 2.0 * work;
+        } else {
+            forward_operations += 4.0 * double(node.width);
+            operations += 12.0 * double(node.width);
+        }
+    }
+    for (int i = 0; i < n; ++i) {
+        const Node& node = program.nodes[std::size_t(i)];
+        NodePlan& plan = nodes[std::size_t(i)];
+        if (node.box != Box::activation || node.unit == Unit::prelu) continue;
+        const int before = node.inputs[0];
+        if (readers[std::size_t(before)].size() != 1) continue;
+        if (program.nodes[std::size_t(before)].box == Box::dense && node.unit != Unit::rrelu) {
+            nodes[std::size_t(before)].fused = i;
+            plan.within = true;
+        }
+        const std::vector<int>& after = readers[std::size_t(i)];
+        plan.folded = nodes[std::size_t(before)].learns && after.size() == 1 &&
+                      program.nodes[std::size_t(after[0])].box == Box::dense;
+    }
+    std::vector<bool> given(std::size_t(n), false);
+    for (int i = n - 1; i >= 0; --i) {
+        const Node& node = program.nodes[std::size_t(i)];
+        for (int input : node.inputs) {
+            nodes[std::size_t(i)].adds.push_back(given[std::size_t(input)]);
+            given[std::size_t(input)] = true;
+        }
+        const std::vector<int>& p = node.parameters;
+        if (node.box == Box::dense) {
+            uses[std::size_t(p[0])].push_back({p[0], i, false, node.inputs[0]});
+            if (p[1] >= 0) uses[std::size_t(p[1])].push_back({p[1], i, true, -1});
+        } else if (node.box == Box::scale) {
+            uses[std::size_t(p[0])].push_back({p[0], i, false, node.inputs[0]});
+        } else if (node.unit == Unit::prelu) {
+            uses[std::size_t(p[0])].push_back({p[0], i, false, -1});
+        } else if (node.box == Box::batch_norm || node.box == Box::layer_norm) {
+            uses[std::size_t(p[0])].push_back({p[0], i, false, -1});
+            uses[std::size_t(p[1])].push_back({p[1], i, true, -1});
+        }
+    }
+}
+
+std::vector<Stage> Plan::stages(const Program& program, bool backward, bool batch) const {
+    const int n = int(program.nodes.size());
+    std::vector<Stage> all(1);
+    for (int i = 0; i < n; ++i) {
+        if (batch && program.nodes[std::size_t(i)].box == Box::batch_norm) {
+            Stage next;
+            next.moments = i;
+            next.forward_begin = i;
+            all.push_back(next);
+        }
+        all.back().forward_end = i + 1;
+    }
+    all.back().loss = true;
+    all.back().backward_begin = all.back().backward_end = n;
+    if (!backward) return all;
+    for (int i = n - 1; i >= 0; --i) {
+        if (batch && program.nodes[std::size_t(i)].box == Box::batch_norm && nodes[std::size_t(i)].learns) {
+            Stage next;
+            next.gradient_moments = i;
+            next.backward_begin = i + 1;
+            all.push_back(next);
+        }
+        all.back().backward_end = i;
+    }
+    return all;
+}
+
+}  // namespace clearprop

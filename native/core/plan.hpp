@@ -1,0 +1,55 @@
+// How a graph is run: which nodes are computed together, in which stages, and what each parameter's gradient is made of.
+#pragma once
+
+#include <vector>
+
+#include "program.hpp"
+
+namespace clearprop {
+
+// What the plan knows of a node.
+struct NodePlan {
+    int fused = -1;          // dense: the activation that is computed with it
+    bool within = false;     // activation: computed with the dense before it, whose output is not stored
+    bool folded = false;     // activation: its f' is folded into the product that makes the gradient
+    bool learns = false;     // a gradient at its output leads to a parameter
+    Derivative derivative = Derivative::one;
+    std::vector<bool> adds;  // of each input: another node has already left a gradient there
+};
+
+// A stretch of work in which rows do not depend on one another.
+struct Stage {
+    int moments = -1;           // first of all: batch norm whose statistics are taken over all rows
+    int gradient_moments = -1;  // likewise, of its gradients
+    int forward_begin = 0, forward_end = 0;
+    bool loss = false;
+    int backward_begin = 0, backward_end = 0;  // from begin - 1 down to end
+};
+
+// One use of a parameter, by node: gradient = sum over rows of (x, d).
+struct NodeUse {
+    int parameter;
+    int node;   // whose gradient d is
+    bool bias;  // sum of d alone
+    int input;  // node whose output is x, where the use has no x of its own (-1)
+};
+
+struct Plan {
+    explicit Plan(const Program& program);
+
+    std::vector<NodePlan> nodes;
+    std::vector<std::vector<NodeUse>> uses;  // of each parameter
+    std::vector<int> last_reader;
+    bool batch_norm = false;
+
+    // Stages of a forward pass, and of a backward pass after it; `batch`: batch norm takes the statistics of the batch.
+    std::vector<Stage> stages(const Program& program, bool backward, bool batch) const;
+
+    double operations = 0.0;  // multiplications and additions of a training step, a row
+    double forward_operations = 0.0;
+};
+
+// Whether f'(a) can be had from h, and how.
+Derivative derivative_of(Unit unit);
+
+}  // namespace clearprop

@@ -1,0 +1,116 @@
+#include "pool.hpp"
+
+#include <unistd.h>
+
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace clearprop {
+
+namespace {
+
+// Long enough for the other threads to end their share of a step, short enough to leave the processor to others.
+constexpr int spins = 4000, spins_before_yield = 1000;
+
+void relax() {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
+// Waits until `value` is no longer `old`.
+template <class T> void wait_while(const std::atomic<T>& value, T old) {
+    for (int i = 0; i < spins; ++i) {
+        if (value.load(std::memory_order_acquire) != old) return;
+        i < spins_before_yield || i % 64 ? relax() : std::this_thread::yield();
+    }
+    while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
+}
+
+class Pool {
+  public:
+    explicit Pool(pid_t process) : process_(process) {}
+
+    const pid_t process_;
+
+    // Returns false, having done nothing, if the threads are at work for somebody else.
+    bool run(int n, const std::function<void(int)>& work) {
+        const std::unique_lock lock(mutex_, std::try_to_lock);
+        if (!lock) return false;
+        while (int(seats_.size()) < n - 1) {
+            seats_.push_back(std::make_unique<Seat>());
+            Seat& seat = *seats_.back();
+            const int number = int(seats_.size());
+            std::thread([&seat, number] {
+                for (unsigned done = 0;; ++done) {
+                    wait_while(seat.asked, done);
+                    (*seat.work)(number);
+                    seat.done.store(done + 1, std::memory_order_release);
+                    seat.done.notify_one();
+                }
+            }).detach();
+        }
+        for (int i = 0; i < n - 1; ++i) {
+            seats_[std::size_t(i)]->work = &work;
+            seats_[std::size_t(i)]->asked.fetch_add(1, std::memory_order_release);
+            seats_[std::size_t(i)]->asked.notify_one();
+        }
+        work(0);
+        for (int i = 0; i < n - 1; ++i) {
+            Seat& seat = *seats_[std::size_t(i)];
+            wait_while(seat.done, seat.asked.load(std::memory_order_relaxed) - 1);
+        }
+        return true;
+    }
+
+  private:
+    struct Seat {  // of one thread
+        const std::function<void(int)>* work = nullptr;
+        alignas(64) std::atomic<unsigned> asked{0};
+        alignas(64) std::atomic<unsigned> done{0};
+    };
+
+    std::mutex mutex_;
+    std::vector<std::unique_ptr<Seat>> seats_;
+};
+
+// The pool of this process. A fork copies the memory but not the threads, so the child begins with a new pool; pools are
+// never destroyed, because their threads sleep until the process ends.
+Pool& pool() {
+    static std::atomic<Pool*> current{nullptr};
+    Pool* known = current.load(std::memory_order_acquire);
+    while (!known || known->process_ != getpid()) {
+        Pool* fresh = new Pool(getpid());
+        if (current.compare_exchange_strong(known, fresh)) return *fresh;
+        delete fresh;
+    }
+    return *known;
+}
+
+}  // namespace
+
+void Barrier::sleep(unsigned phase) { wait_while(phase_, phase); }
+
+void run_parallel(int n, const std::function<void(int)>& work) {
+    if (n <= 1) return work(0);
+    std::vector<std::exception_ptr> failures(static_cast<std::size_t>(n));
+    const std::function<void(int)> guarded = [&](int number) {
+        try {
+            work(number);
+        } catch (...) {
+            failures[std::size_t(number)] = std::current_exception();
+        }
+    };
+    if (!pool().run(n, guarded)) {  // another thread of the program has the pool
+        std::vector<std::jthread> others;
+        for (int i = 1; i < n; ++i) others.emplace_back(guarded, i);
+        guarded(0);
+    }
+    for (const std::exception_ptr& failure : failures)
+        if (failure) std::rethrow_exception(failure);
+}
+
+}  // namespace clearprop

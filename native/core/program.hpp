@@ -1,0 +1,68 @@
+// What the core is asked to run, without its numbers: the native form of clearprop.engines.Program.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "../kernels/interface.hpp"
+
+namespace clearprop {
+
+enum class Box : int {
+    input, dense, activation, dropout, scale, batch_norm, layer_norm, softmax, log_softmax, add, concatenate,
+};
+
+struct Node {
+    Box box;
+    Unit unit = Unit::identity;
+    std::vector<int> inputs;
+    Index width;
+    double number = 0.0, second = 0.0;  // slope, alpha, rate, epsilon or scale; upper slope or momentum
+    std::vector<int> parameters;        // places in Program::parameters: W and b, s, slope, gain and bias; -1: none
+    std::vector<Index> buffers;         // where running mean and variance begin
+};
+
+// A parameter in the flat vector. A matrix is fed by columns of x, a vector lies along the columns.
+struct Parameter {
+    Index start, rows, columns;
+    bool matrix, decays;
+    double l1 = 0.0, l2 = 0.0;  // strengths of its penalties
+    bool per_row = false;       // whether these are divided by the weight of the batch
+    double limit = 0.0;         // max-norm, or 0
+
+    Index size() const { return rows * columns; }
+};
+
+struct Program {
+    std::vector<Node> nodes;
+    std::vector<Parameter> parameters;
+    Index n_parameters = 0, n_buffers = 0;
+    LossKind loss = LossKind::squared_error;
+    double loss_parameter = 0.0;
+};
+
+// An optimizer's own numbers; what changes from step to step is given with the step.
+struct Optimizer {
+    Rule rule = Rule::sgd;
+    double first = 0.0, second = 0.0, epsilon = 0.0, weight_decay = 0.0;
+    bool epsilon_hat = false;
+    double clip_norm = 0.0, clip_value = 0.0;  // 0: no limit
+    std::vector<double> factors;               // on the rate, one a parameter; empty: all 1
+};
+
+// Rows of one input: dense (`values`, one after the other) or sparse.
+template <class T> struct Rows {
+    const T* values = nullptr;
+    Sparse<T> sparse = {};
+    bool is_sparse() const { return values == nullptr; }
+};
+
+template <class T> struct Batch {
+    std::vector<Rows<T>> inputs;
+    Index n_rows = 0;
+    const T* target = nullptr;
+    const int64_t* classes = nullptr;
+    const T* weight = nullptr;
+};
+
+}  // namespace clearprop

@@ -1,0 +1,171 @@
+// Matrix products: y = x W with an epilogue, and the gradient x^T d.
+#pragma once
+
+#include "interface.hpp"
+#include "simd.hpp"
+
+namespace clearprop::CLEARPROP_TARGET {
+
+template <class T> constexpr int panel = 2 * lanes<T>;                      // columns of a panel
+constexpr int tile_rows = CLEARPROP_VECTOR_BYTES == 64 ? 14 : 6;            // rows of a tile of y: all registers
+constexpr int gradient_rows = CLEARPROP_VECTOR_BYTES == 64 ? 8 : 4;         // rows of a tile of x^T d
+template <class T> constexpr Index k_block = 1024 / sizeof(T);          // W of a block and panel stays in cache
+
+template <class T> CLEARPROP_INLINE V<T> derivative(Derivative kind, const T* p) {
+    const T one = 1;
+    switch (kind) {
+        case Derivative::relu: {
+            V<T> h = load(p);
+            return select(h > T(0), broadcast(one), V<T>{});
+        }
+        case Derivative::tanh: {
+            V<T> h = load(p);
+            return one - h * h;
+        }
+        case Derivative::sigmoid: {
+            V<T> h = load(p);
+            return h * (one - h);
+        }
+        case Derivative::stored: return load(p);
+        default: return broadcast(one);
+    }
+}
+
+// R rows and N vectors of y over the columns [k0, k1) of x; sums go on from y where k0 > 0, and the epilogue follows
+// where k1 is the last. Each entry is one chain of additions in the order of k: the same bits in every tile.
+template <class T, int R, int N, bool exact>
+void tile(const Product<T>& p, Index row, Index column, Index k0, Index k1) {
+    constexpr int P = panel<T>, L = lanes<T>;
+    V<T> sum[R][N];
+    T* y = p.y.data + column / P * p.y.stride + row * P;
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r)
+#pragma GCC unroll 2
+        for (int n = 0; n < N; ++n) sum[r][n] = k0 ? load(y + r * P + n * L) : V<T>{};
+    const T* w = p.w + column / P * p.w_panel + k0 * p.w_row;
+    [[maybe_unused]] const int last = int(p.columns - column) - (N - 1) * L;  // columns of the last vector
+    for (Index k = k0; k < k1; k += P) {
+        const T* x = p.x.data + k / P * p.x.stride + row * P;
+        const Index some = k1 - k < P ? k1 - k : P;
+        for (Index i = 0; i < some; ++i) {
+            V<T> b[N];
+#pragma GCC unroll 2
+            for (int n = 0; n < N; ++n) b[n] = exact && n == N - 1 ? load(w + n * L, last) : load(w + n * L);
+#pragma GCC unroll 16
+            for (int r = 0; r < R; ++r) {
+                V<T> a = broadcast(x[r * P + i]);
+#pragma GCC unroll 2
+                for (int n = 0; n < N; ++n) sum[r][n] = fma(a, b[n], sum[r][n]);
+            }
+            w += p.w_row;
+        }
+    }
+    if (k1 < p.k) {
+#pragma GCC unroll 16
+        for (int r = 0; r < R; ++r)
+#pragma GCC unroll 2
+            for (int n = 0; n < N; ++n) store(y + r * P + n * L, sum[r][n]);
+        return;
+    }
+    if (p.scale != T(1))
+#pragma GCC unroll 16
+        for (int r = 0; r < R; ++r)
+#pragma GCC unroll 2
+            for (int n = 0; n < N; ++n) sum[r][n] *= p.scale;
+    if (p.bias) {
+#pragma GCC unroll 2
+        for (int n = 0; n < N; ++n) {
+            V<T> b = load(p.bias + column + n * L);
+#pragma GCC unroll 16
+            for (int r = 0; r < R; ++r) sum[r][n] += b;
+        }
+    }
+    if (p.relu)
+#pragma GCC unroll 16
+        for (int r = 0; r < R; ++r)
+#pragma GCC unroll 2
+            for (int n = 0; n < N; ++n) sum[r][n] = select(sum[r][n] <= T(0), V<T>{}, sum[r][n]);
+    if (p.factor.kind != Derivative::one) {
+        const T* f = p.factor.values.data + column / P * p.factor.values.stride + row * P;
+#pragma GCC unroll 16
+        for (int r = 0; r < R; ++r)
+#pragma GCC unroll 2
+            for (int n = 0; n < N; ++n) sum[r][n] *= derivative(p.factor.kind, f + r * P + n * L);
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r)
+#pragma GCC unroll 2
+        for (int n = 0; n < N; ++n) store(y + r * P + n * L, sum[r][n]);
+}
+
+template <class T, int R = tile_rows>
+CLEARPROP_INLINE void tile_of(int rows, bool wide, bool exact, const Product<T>& p, Index row, Index column, Index k0, Index k1) {
+    if constexpr (R > 0) {
+        if (rows != R) return tile_of<T, R - 1>(rows, wide, exact, p, row, column, k0, k1);
+        if (exact)
+            return wide ? tile<T, R, 2, true>(p, row, column, k0, k1) : tile<T, R, 1, true>(p, row, column, k0, k1);
+        return wide ? tile<T, R, 2, false>(p, row, column, k0, k1) : tile<T, R, 1, false>(p, row, column, k0, k1);
+    }
+}
+
+// Rows [begin, end) of y. A block of W stays in the first cache while all rows pass by, the rows' x in the second.
+template <class T> void product(const Product<T>& p, Index begin, Index end) {
+    constexpr int P = panel<T>;
+    const Index tiles = (end - begin + tile_rows - 1) / tile_rows;
+    if (tiles == 0) return;
+    for (Index k0 = 0; k0 == 0 || k0 < p.k; k0 += k_block<T>) {
+        const Index k1 = p.k - k0 < k_block<T> ? p.k : k0 + k_block<T>;
+        for (Index column = 0; column < p.columns; column += P) {
+            const Index left = p.columns - column;
+            const bool wide = left > lanes<T>, exact = p.exact && left < P && left != lanes<T>;
+            for (Index t = 0; t < tiles; ++t) {  // tiles of nearly equal size: none is too small for the pipelines
+                const Index from = begin + (end - begin) * t / tiles, to = begin + (end - begin) * (t + 1) / tiles;
+                tile_of<T>(int(to - from), wide, exact, p, from, column, k0, k1);
+            }
+        }
+    }
+}
+
+// g (rows P apart) += the sum over rows [r0, r0 + rows) and all uses of R columns of x from `i` on times N vectors of d.
+template <class T, int R, int N>
+CLEARPROP_INLINE void gradient_tile(const WeightPart<T>& p, Index i, Index r0, Index rows, T* g) {
+    constexpr int P = panel<T>, L = lanes<T>;
+    V<T> sum[R][N] = {};
+    for (int use = 0; use < p.n_uses; ++use) {
+        const Panels<T> xs = p.uses[use].x, ds = p.uses[use].d;
+        const T* x = xs.data + i / P * xs.stride + r0 * P + i % P;
+        const T* d = ds.data + p.panel * ds.stride + r0 * P;
+        for (Index r = 0; r < rows; ++r) {
+            V<T> b[N];
+#pragma GCC unroll 2
+            for (int n = 0; n < N; ++n) b[n] = load(d + r * P + n * L);
+#pragma GCC unroll 16
+            for (int k = 0; k < R; ++k) {
+                V<T> a = broadcast(x[r * P + k]);
+#pragma GCC unroll 2
+                for (int n = 0; n < N; ++n) sum[k][n] = fma(a, b[n], sum[k][n]);
+            }
+        }
+    }
+#pragma GCC unroll 16
+    for (int k = 0; k < R; ++k)
+#pragma GCC unroll 2
+        for (int n = 0; n < N; ++n) store(g + k * P + n * L, r0 ? load(g + k * P + n * L) + sum[k][n] : sum[k][n]);
+}
+
+// x^T d for the columns [begin, end) of x and one panel of d, into scratch. Sums of shards are added in their order, so
+// that a gradient can be put together from shards computed elsewhere. A shard's d stays in the first cache.
+template <class T> void gradient(const WeightPart<T>& p) {
+    constexpr int P = panel<T>, R = gradient_rows;
+    const bool wide = p.n_out - p.panel * P > lanes<T>;
+    for (Index r0 = 0; r0 < p.rows; r0 += shard_rows) {
+        const Index rows = p.rows - r0 < shard_rows ? p.rows - r0 : shard_rows;
+        if (wide)
+            for (Index i = p.begin; i < p.end; i += R) gradient_tile<T, R, 2>(p, i, r0, rows, p.scratch + (i - p.begin) * P);
+        else
+            for (Index i = p.begin; i < p.end; i += 2 * R)
+                gradient_tile<T, 2 * R, 1>(p, i, r0, rows, p.scratch + (i - p.begin) * P);
+    }
+}
+
+}  // namespace clearprop::CLEARPROP_TARGET
