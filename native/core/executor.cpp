@@ -139,8 +139,9 @@ template <class T> void Executor<T>::prepare(Index rows, const Batch<T>& batch) 
             uses_[p].push_back(pair);
         }
         const Index height = sparse ? parameter.rows : part_rows;
-        for (Index panel = 0; panel < panels(parameter.columns, kernels_.panel); ++panel)
-            for (Index begin = 0; begin < parameter.rows; begin += height) {
+        // one after the other the panels of d pass by the same columns of x, which stay in the second cache
+        for (Index begin = 0; begin < parameter.rows; begin += height)
+            for (Index panel = 0; panel < panels(parameter.columns, kernels_.panel); ++panel) {
                 const Index end = std::min(parameter.rows, begin + height);
                 const double size = double((end - begin) * kernels_.panel);
                 parts_.push_back({int(p), panel, begin, end, sparse,

@@ -1,8 +1,8 @@
 // Zeroed memory on cache lines.
 #pragma once
 
+#include <cstdint>
 #include <cstdlib>
-#include <cstring>
 #include <new>
 #include <utility>
 
@@ -14,10 +14,10 @@ template <class T> class Memory {
   public:
     Memory() = default;
     explicit Memory(Index size) : size_(size) {
-        const std::size_t bytes = (std::size_t(size) * sizeof(T) + 2 * line - 1) / line * line;  // never 0
-        data_ = static_cast<T*>(std::aligned_alloc(line, bytes));
-        if (!data_) throw std::bad_alloc();
-        std::memset(static_cast<void*>(data_), 0, bytes);
+        const std::size_t bytes = std::size_t(size) * sizeof(T) + 2 * line;
+        memory_ = std::calloc(1, bytes);  // large pieces come from the system as zeros and are not touched here
+        if (!memory_) throw std::bad_alloc();
+        data_ = reinterpret_cast<T*>((reinterpret_cast<std::uintptr_t>(memory_) + line - 1) / line * line);
     }
     Memory(Memory&& other) noexcept { swap(other); }
     Memory& operator=(Memory&& other) noexcept {
@@ -26,7 +26,7 @@ template <class T> class Memory {
     }
     Memory(const Memory&) = delete;
     Memory& operator=(const Memory&) = delete;
-    ~Memory() { std::free(data_); }
+    ~Memory() { std::free(memory_); }
 
     T* data() const { return data_; }
     Index size() const { return size_; }
@@ -35,9 +35,11 @@ template <class T> class Memory {
   private:
     static constexpr std::size_t line = 64;
     void swap(Memory& other) {
+        std::swap(memory_, other.memory_);
         std::swap(data_, other.data_);
         std::swap(size_, other.size_);
     }
+    void* memory_ = nullptr;
     T* data_ = nullptr;
     Index size_ = 0;
 };

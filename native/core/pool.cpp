@@ -1,6 +1,9 @@
 #include "pool.hpp"
 
 #include <unistd.h>
+#if defined(__linux__)
+#include <sched.h>
+#endif
 
 #include <exception>
 #include <memory>
@@ -21,10 +24,40 @@ void relax() {
 #endif
 }
 
+// The processors that the threads of a pool were last seen on, by number; thread 0 is the caller.
+constexpr int most_seats = 64;
+struct Board {
+    std::atomic<int> cpus[most_seats];
+};
+thread_local Board* board = nullptr;
+thread_local int seat_number = 0;
+
+// Where a waiting thread sits on the processor of one with a lower number, it moves to another, once: schedulers put a
+// thread next to the one that woke it, and leave both there for long. Affinity is as before when this returns.
+void spread() {
+#if defined(__linux__)
+    if (!board || seat_number >= most_seats) return;
+    const int here = sched_getcpu();
+    board->cpus[seat_number].store(here, std::memory_order_relaxed);
+    if (here < 0 || here >= CPU_SETSIZE) return;
+    cpu_set_t allowed, elsewhere;
+    CPU_ZERO(&allowed);
+    if (seat_number == 0 || sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+    elsewhere = allowed;
+    for (int i = 0; i < seat_number; ++i) {
+        const int taken = board->cpus[i].load(std::memory_order_relaxed);
+        if (taken >= 0 && taken < CPU_SETSIZE) CPU_CLR(taken, &elsewhere);
+    }
+    if (CPU_ISSET(here, &elsewhere) || CPU_COUNT(&elsewhere) == 0) return;
+    if (sched_setaffinity(0, sizeof elsewhere, &elsewhere) == 0) sched_setaffinity(0, sizeof allowed, &allowed);
+#endif
+}
+
 // Waits until `value` is no longer `old`.
 template <class T> void wait_while(const std::atomic<T>& value, T old) {
     for (int i = 0; i < spins; ++i) {
         if (value.load(std::memory_order_acquire) != old) return;
+        if (i == spins_before_yield) spread();
         i < spins_before_yield || i % 64 ? relax() : std::this_thread::yield();
     }
     while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
@@ -32,7 +65,9 @@ template <class T> void wait_while(const std::atomic<T>& value, T old) {
 
 class Pool {
   public:
-    explicit Pool(pid_t process) : process_(process) {}
+    explicit Pool(pid_t process) : process_(process) {
+        for (std::atomic<int>& cpu : board_.cpus) cpu.store(-1, std::memory_order_relaxed);
+    }
 
     const pid_t process_;
 
@@ -44,7 +79,9 @@ class Pool {
             seats_.push_back(std::make_unique<Seat>());
             Seat& seat = *seats_.back();
             const int number = int(seats_.size());
-            std::thread([&seat, number] {
+            std::thread([&seat, number, this] {
+                board = &board_;
+                seat_number = number;
                 for (unsigned done = 0;; ++done) {
                     wait_while(seat.asked, done);
                     (*seat.work)(number);
@@ -58,7 +95,10 @@ class Pool {
             seats_[std::size_t(i)]->asked.fetch_add(1, std::memory_order_release);
             seats_[std::size_t(i)]->asked.notify_one();
         }
+        board = &board_;
+        spread();
         work(0);
+        board = nullptr;
         for (int i = 0; i < n - 1; ++i) {
             Seat& seat = *seats_[std::size_t(i)];
             wait_while(seat.done, seat.asked.load(std::memory_order_relaxed) - 1);
@@ -75,6 +115,7 @@ class Pool {
 
     std::mutex mutex_;
     std::vector<std::unique_ptr<Seat>> seats_;
+    Board board_;
 };
 
 // The pool of this process. A fork copies the memory but not the threads, so the child begins with a new pool; pools are

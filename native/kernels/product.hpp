@@ -108,18 +108,31 @@ CLEARPROP_INLINE void tile_of(int rows, bool wide, bool exact, const Product<T>&
     }
 }
 
-// Rows [begin, end) of y. A block of W stays in the first cache while all rows pass by, the rows' x in the second.
+template <class T> CLEARPROP_INLINE void prefetch(const T* from, Index n) {  // into the second cache
+    for (Index i = 0; i < n; i += 64 / Index(sizeof(T))) __builtin_prefetch(from + i, 0, 2);
+}
+
+// Rows [begin, end) of y. A block of W stays in the first cache while all rows pass by, the rows' x in the second; the
+// next block is fetched meanwhile.
 template <class T> void product(const Product<T>& p, Index begin, Index end) {
     constexpr int P = panel<T>;
     const Index tiles = (end - begin + tile_rows - 1) / tile_rows;
     if (tiles == 0) return;
-    for (Index k0 = 0; k0 == 0 || k0 < p.k; k0 += k_block<T>) {
-        const Index k1 = p.k - k0 < k_block<T> ? p.k : k0 + k_block<T>;
+    const Index blocks = p.k < 2 * k_block<T> ? 1 : p.k / k_block<T>;
+    const Index block = ((p.k + blocks - 1) / blocks + P - 1) / P * P;
+    for (Index k0 = 0; k0 == 0 || k0 < p.k; k0 += block) {
+        const Index k1 = p.k - k0 < block ? p.k : k0 + block;
         for (Index column = 0; column < p.columns; column += P) {
             const Index left = p.columns - column;
             const bool wide = left > lanes<T>, exact = p.exact && left < P && left != lanes<T>;
+            const bool fetches = p.w_row == P && left > P;
+            const T* next = p.w + (column / P + 1) * p.w_panel + k0 * P;
             for (Index t = 0; t < tiles; ++t) {  // tiles of nearly equal size: none is too small for the pipelines
                 const Index from = begin + (end - begin) * t / tiles, to = begin + (end - begin) * (t + 1) / tiles;
+                if (fetches) {
+                    const Index size = (k1 - k0) * P;
+                    prefetch(next + size * t / tiles, size * (t + 1) / tiles - size * t / tiles);
+                }
                 tile_of<T>(int(to - from), wide, exact, p, from, column, k0, k1);
             }
         }
@@ -156,15 +169,21 @@ CLEARPROP_INLINE void gradient_tile(const WeightPart<T>& p, Index i, Index r0, I
 // x^T d for the columns [begin, end) of x and one panel of d, into scratch. Sums of shards are added in their order, so
 // that a gradient can be put together from shards computed elsewhere. A shard's d stays in the first cache.
 template <class T> void gradient(const WeightPart<T>& p) {
-    constexpr int P = panel<T>, R = gradient_rows;
+    constexpr int P = panel<T>, R = gradient_rows, narrow = 2 * R < P ? 2 * R : P;
+    static_assert(P % R == 0 && P % narrow == 0);
     const bool wide = p.n_out - p.panel * P > lanes<T>;
+    const T* const vectors[] = {p.w, p.slot_1, p.slot_2};
     for (Index r0 = 0; r0 < p.rows; r0 += shard_rows) {
         const Index rows = p.rows - r0 < shard_rows ? p.rows - r0 : shard_rows;
-        if (wide)
-            for (Index i = p.begin; i < p.end; i += R) gradient_tile<T, R, 2>(p, i, r0, rows, p.scratch + (i - p.begin) * P);
-        else
-            for (Index i = p.begin; i < p.end; i += 2 * R)
-                gradient_tile<T, 2 * R, 1>(p, i, r0, rows, p.scratch + (i - p.begin) * P);
+        const int step = wide ? R : narrow;
+        for (Index i = p.begin; i < p.end; i += step) {
+            if (p.rows - r0 <= shard_rows)  // what the update will need: short pieces far apart
+                for (Index k = i; k < i + step && k < p.end; ++k)
+                    for (const T* vector : vectors)
+                        if (vector) prefetch(vector + k * p.n_out + p.panel * P, P + lanes<T> - 1);
+            T* g = p.scratch + (i - p.begin) * P;
+            wide ? gradient_tile<T, R, 2>(p, i, r0, rows, g) : gradient_tile<T, narrow, 1>(p, i, r0, rows, g);
+        }
     }
 }
 

@@ -142,7 +142,26 @@ CLEARPROP_INLINE D sqrt(D a) {
 CLEARPROP_INLINE F abs(F a) { return (F)((FI)a & 0x7fffffff); }
 CLEARPROP_INLINE D abs(D a) { return (D)((DI)a & 0x7fffffffffffffffLL); }
 template <class M, class A> CLEARPROP_INLINE A select(M mask, A yes, A no) { return mask ? yes : no; }
-template <class A> CLEARPROP_INLINE A larger(A a, A b) { return a > b ? a : b; }  // b where one is NaN
+
+CLEARPROP_INLINE F larger(F a, F b) {  // b where one is NaN
+#if CLEARPROP_VECTOR_BYTES == 64
+    return (F)_mm512_maskz_max_ps((__mmask16)-1, (__m512)a, (__m512)b);
+#elif CLEARPROP_VECTOR_BYTES == 32
+    return (F)_mm256_max_ps((__m256)a, (__m256)b);
+#else
+    return a > b ? a : b;
+#endif
+}
+
+CLEARPROP_INLINE D larger(D a, D b) {
+#if CLEARPROP_VECTOR_BYTES == 64
+    return (D)_mm512_maskz_max_pd((__mmask8)-1, (__m512d)a, (__m512d)b);
+#elif CLEARPROP_VECTOR_BYTES == 32
+    return (D)_mm256_max_pd((__m256d)a, (__m256d)b);
+#else
+    return a > b ? a : b;
+#endif
+}
 
 // Nearest whole number, ties to even; right for |a| < 2^22 (float) and 2^51 (double).
 CLEARPROP_INLINE F nearest(F a) { return (a + 12582912.0f) - 12582912.0f; }

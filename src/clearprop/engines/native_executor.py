@@ -120,7 +120,7 @@ class NativeExecutor:
     def apply(self, state: TrainState, optimizer: Optimizer, gradient: Array, rate: float) -> None:
         """Change parameters and slots as one step with this gradient does; it is limited as the optimizer says."""
         clipped = numpy.ascontiguousarray(optimizer.clip(numpy, gradient))
-        slots = [state.slots[name] for name in state.slots]
+        slots = [state.slots[name] for name in optimizer.slots if name in state.slots]
         rule = optimizer_argument(optimizer, self.layout)
         self._core.apply(state.parameters, slots, state.step, rule, clipped, rate)
         state.step += 1
