@@ -16,6 +16,7 @@ constexpr double operations_worth_a_thread = 2.5e6;
 constexpr Index chunk_rows = 512;      // rows that pass through all nodes before the next ones
 constexpr Index part_rows = 128;       // rows of a weight matrix that are updated at a time
 constexpr Index few_rows = 16;         // up to here, packing the weights costs more than it saves
+constexpr Index cache_bytes = 700000;  // of a second-level cache, for weights and what belongs to them
 constexpr double seconds_between_signals = 0.05;
 
 Index panels(Index columns, Index panel) { return (columns + panel - 1) / panel; }
@@ -282,9 +283,22 @@ template <class T> class Executor<T>::Worker {
             }
     }
 
+    // Rows of the next step: they are fetched into the cache while the weights are updated.
+    void expect(const int64_t* rows, Index n_rows) {
+        next_rows_ = rows + n_rows * number_ / run_.n;
+        n_next_ = n_rows * (number_ + 1) / run_.n - n_rows * number_ / run_.n;
+        Index width = 0;
+        for (const Node& node : executor_.program_.nodes)
+            if (node.box == Box::input && !run_.batch->inputs[std::size_t(node.number)].is_sparse()) width += node.width;
+        if (width * n_next_ * Index(sizeof(T)) > cache_bytes / 2) n_next_ = 0;
+    }
+
     // Gradient, update or both of this thread's parts.
     void weights(const State<T>& state, T* gradient, const std::vector<Update<T>>& updates, Task task) {
-        for (int at = run_.first_part[std::size_t(number_)]; at < run_.first_part[std::size_t(number_) + 1]; ++at) {
+        const bool fetches = executor_.program_.n_parameters * Index(sizeof(T)) * 3 > run_.n * cache_bytes;
+        const int first = run_.first_part[std::size_t(number_)], last = run_.first_part[std::size_t(number_) + 1];
+        for (int at = first; at < last; ++at) {
+            fetch(n_next_ * (at - first) / (last - first), n_next_ * (at - first + 1) / (last - first));
             const Part& part = executor_.parts_[std::size_t(at)];
             const Parameter& parameter = executor_.program_.parameters[std::size_t(part.parameter)];
             const std::vector<Use<T>>& uses = executor_.uses_[std::size_t(part.parameter)];
@@ -295,6 +309,7 @@ template <class T> class Executor<T>::Worker {
             piece.uses = uses.data();
             piece.n_uses = int(uses.size());
             piece.rows = step_.n_rows;
+            piece.fetches = fetches;
             piece.scratch = scratch_.data();
             if (task != Task::apply) {
                 if (part.sparse) {
@@ -352,6 +367,18 @@ template <class T> class Executor<T>::Worker {
     const Step<T>& step() const { return step_; }
 
   private:
+    void fetch(Index begin, Index end) const {
+        for (const Node& node : executor_.program_.nodes) {
+            if (node.box != Box::input) continue;
+            const Rows<T>& input = run_.batch->inputs[std::size_t(node.number)];
+            for (Index r = begin; r < end && !input.is_sparse(); ++r)
+                for (Index c = 0; c < node.width; c += 64 / Index(sizeof(T)))
+                    __builtin_prefetch(input.values + next_rows_[r] * node.width + c, 0, 2);
+        }
+    }
+
+    const int64_t* next_rows_ = nullptr;
+    Index n_next_ = 0;
     Run& run_;
     Executor& executor_;
     const int number_;
@@ -535,6 +562,7 @@ Epoch Executor<T>::run_epoch(const State<T>& state, const Optimizer& optimizer, 
                 });
             }
             if (verdict == Verdict::stop) break;
+            worker.expect(order + begin + rows, std::min(batch_size, n_rows - begin - rows));
             if (clips) {
                 worker.weights(state, gradient.data(), updates, Task::gradient);
                 run.barrier.wait([&] {

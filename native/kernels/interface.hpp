@@ -100,6 +100,7 @@ template <class T> struct WeightPart {
     const Use<T>* uses;
     int n_uses;
     Index rows;                         // of the batch
+    bool fetches;                       // the flat vectors are too large for the cache: ask for them in time
     T* scratch;                         // at least (end - begin + P) P numbers
 };
 

@@ -122,7 +122,7 @@ template <class T> void hinge_rows(const LossRows<T>& l, Index begin, Index end)
         }
         Index rival = right == 0 ? 1 : 0;
         for (Index c = 0; c < l.columns; ++c)
-            if (c != right && *entry(l.scores, r, c) > *entry(l.scores, r, rival)) rival = c;
+            if (c != right && !(*entry(l.scores, r, c) <= *entry(l.scores, r, rival))) rival = c;  // NaN is found
         const T lacking = T(1) - (*entry(l.scores, r, right) - *entry(l.scores, r, rival));
         l.values[r] = lacking > T(0) || lacking != lacking ? double(lacking) : 0.0;
         if (l.d.data && lacking > T(0)) {

@@ -9,7 +9,7 @@ namespace clearprop::CLEARPROP_TARGET {
 template <class T> constexpr int panel = 2 * lanes<T>;                      // columns of a panel
 constexpr int tile_rows = CLEARPROP_VECTOR_BYTES == 64 ? 14 : 6;            // rows of a tile of y: all registers
 constexpr int gradient_rows = CLEARPROP_VECTOR_BYTES == 64 ? 8 : 4;         // rows of a tile of x^T d
-template <class T> constexpr Index k_block = 1024 / sizeof(T);          // W of a block and panel stays in cache
+template <class T> constexpr Index k_block = 2048 / sizeof(T);          // W of a block and panel stays in cache
 
 template <class T> CLEARPROP_INLINE V<T> derivative(Derivative kind, const T* p) {
     const T one = 1;
@@ -177,7 +177,7 @@ template <class T> void gradient(const WeightPart<T>& p) {
         const Index rows = p.rows - r0 < shard_rows ? p.rows - r0 : shard_rows;
         const int step = wide ? R : narrow;
         for (Index i = p.begin; i < p.end; i += step) {
-            if (p.rows - r0 <= shard_rows)  // what the update will need: short pieces far apart
+            if (p.fetches && p.rows - r0 <= shard_rows)  // what the update will need: short pieces far apart
                 for (Index k = i; k < i + step && k < p.end; ++k)
                     for (const T* vector : vectors)
                         if (vector) prefetch(vector + k * p.n_out + p.panel * P, P + lanes<T> - 1);

@@ -13,10 +13,14 @@ void sparse_product(const Product<T>& p, const Sparse<T>& x, const int64_t* rows
         const int64_t row = rows ? rows[r] : r;
         for (Index column = 0; column < p.columns; column += P)
             for (int n = 0; n < P; n += L) {
+                if (column + n >= p.columns) continue;
                 const T* w = p.w + column / P * p.w_panel + n;
+                const int some = int(p.columns - column - n < L ? p.columns - column - n : L);
                 V<T> sum{};
-                for (int64_t at = x.starts[row]; at < x.starts[row + 1]; ++at)
-                    sum = fma(broadcast(x.values[at]), load(w + x.columns[at] * p.w_row), sum);
+                for (int64_t at = x.starts[row]; at < x.starts[row + 1]; ++at) {
+                    const T* from = w + x.columns[at] * p.w_row;
+                    sum = fma(broadcast(x.values[at]), p.exact && some < L ? load(from, some) : load(from), sum);
+                }
                 sum = sum * p.scale;
                 if (p.bias) sum = sum + load(p.bias + column + n);
                 store(entry(p.y, r, column) + n, sum);

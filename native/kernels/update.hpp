@@ -95,6 +95,24 @@ void update_rows(const WeightPart<T>& p, const Update<T>& u, Task task, int n_ve
     seen.largest = double(largest_lane<T>(larger(largest[0], largest[1])));
 }
 
+// Copies 4 x 4 numbers, transposed.
+template <class T> CLEARPROP_INLINE void transpose_square(const T* from, Index from_row, T* to, Index to_row) {
+#if defined(__x86_64__)
+    if constexpr (sizeof(T) == 4) {
+        __m128 a = _mm_loadu_ps(from), b = _mm_loadu_ps(from + from_row), c = _mm_loadu_ps(from + 2 * from_row),
+               d = _mm_loadu_ps(from + 3 * from_row);
+        _MM_TRANSPOSE4_PS(a, b, c, d);
+        _mm_storeu_ps(to, a);
+        _mm_storeu_ps(to + to_row, b);
+        _mm_storeu_ps(to + 2 * to_row, c);
+        _mm_storeu_ps(to + 3 * to_row, d);
+        return;
+    }
+#endif
+    for (Index j = 0; j < 4; ++j)
+        for (Index i = 0; i < 4; ++i) to[j * to_row + i] = from[i * from_row + j];
+}
+
 // Copies rows [begin, end) of a panel of the packed weights to the panels of the transposed matrix.
 template <class T> void transpose(const WeightPart<T>& p) {
     constexpr int P = panel<T>;
@@ -103,8 +121,11 @@ template <class T> void transpose(const WeightPart<T>& p) {
         const Index some = p.end - i0 < P ? p.end - i0 : P;
         const T* from = p.packed + p.panel * p.packed_panel + i0 * P;
         T* to = p.transposed + i0 / P * p.transposed_panel + p.panel * P * P;
+        const Index squares = columns / 4 * 4, rows = some / 4 * 4;
+        for (Index j = 0; j < squares; j += 4)
+            for (Index i = 0; i < rows; i += 4) transpose_square(from + i * P + j, P, to + j * P + i, P);
         for (Index j = 0; j < columns; ++j)
-            for (Index i = 0; i < some; ++i) to[j * P + i] = from[i * P + j];
+            for (Index i = j < squares ? rows : 0; i < some; ++i) to[j * P + i] = from[i * P + j];
     }
 }
 

@@ -308,7 +308,7 @@ class Hinge(Loss):
     def values(self, xp: Any, scores: Array, y: Array) -> Array:
         """Return max(0, 1 - margin)."""
         short = 1 - xp.sum(self._signs(xp, scores, y) * scores, axis=1)
-        return xp.where(short > 0, short, xp.zeros_like(short))
+        return xp.where(short <= 0, xp.zeros_like(short), short)  # NaN stays
 
     def gradient(self, xp: Any, scores: Array, y: Array) -> Array:
         """Return minus the signs inside the margin, else 0."""
