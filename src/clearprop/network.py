@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy
 
 from clearprop.batches import check_finite, check_inputs, make_batch
-from clearprop.engines import Batch, Executor, Program, choose
+from clearprop.engines import Batch, Executor, Program, choose, refusals
 from clearprop.engines.array import ArrayEngine, ArrayExecutor
 from clearprop.errors import ArgumentError
 from clearprop.files import read_model
@@ -53,8 +53,8 @@ class Network(SavedNetwork):
         Seed of the initial parameters.
     dtype : float32 or float64, default=float32
         Type of the parameters and of all computation.
-    engine : {"auto", "array"}, default="auto"
-        What computes; "auto" takes the fastest engine that can.
+    engine : {"auto", "native", "array"}, default="auto"
+        What computes; "auto" takes the fastest engine that can, and `refusals` says why another one cannot.
 
     Attributes
     ----------
@@ -160,6 +160,18 @@ class Network(SavedNetwork):
         if optimizer is None:
             self._executors[""] = executor
         return executor
+
+    def refusals(self, optimizer: Optimizer | None = None) -> dict[str, str]:
+        """Return why faster engines leave this network to slower ones: the reason of each engine that refuses it.
+
+        Examples
+        --------
+        >>> import clearprop as cp
+        >>> net = cp.Network([cp.Maxout(2, 3), cp.Dense(1)], inputs=4)
+        >>> net.refusals()["native"]
+        "node 'maxout_1' is a Maxout, which it does not know"
+        """
+        return refusals(self.program, optimizer)
 
     def reference(self) -> ArrayExecutor:
         """Return the array engine's executor, which shows every intermediate quantity."""

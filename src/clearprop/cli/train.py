@@ -197,10 +197,11 @@ def share_or_file(text: str) -> float | str:
 
 @contextlib.contextmanager
 def _threads(count: int | None) -> Iterator[None]:
-    """Hold the numeric libraries to so many threads."""
+    """Hold the native engine and the numeric libraries to so many threads."""
     if count is None:
         yield
         return
+    native = importlib.import_module("clearprop.engines.native")
     threadpoolctl = importlib.import_module("threadpoolctl")  # comes with scikit-learn
-    with threadpoolctl.threadpool_limits(limits=count):
+    with native.threads(count), threadpoolctl.threadpool_limits(limits=count):
         yield

@@ -9,7 +9,7 @@ from clearprop.errors import ArgumentError
 from clearprop.optimizers import Optimizer
 from clearprop.validation import check_choice
 
-__all__ = ["ENGINES", "ArrayEngine", "Batch", "Engine", "EpochLoss", "Executor", "Program", "choose"]
+__all__ = ["ENGINES", "ArrayEngine", "Batch", "Engine", "EpochLoss", "Executor", "Program", "choose", "refusals"]
 
 # fastest first: "auto" takes the first that does not refuse
 ENGINES: dict[str, Engine] = {"native": NativeEngine(), "array": ArrayEngine()}
@@ -31,3 +31,9 @@ def choose(name: str, program: Program, optimizer: Optimizer | None = None) -> E
         if name == key:
             raise ArgumentError(f"engine {name!r} refuses this network: {reason}; use engine='auto'.")
     raise ArgumentError("no engine runs this network.")
+
+
+def refusals(program: Program, optimizer: Optimizer | None = None) -> dict[str, str]:
+    """Return the reason of each engine that refuses the program, by its name."""
+    asked = {name: engine.refuses(program, optimizer) for name, engine in ENGINES.items()}
+    return {name: reason for name, reason in asked.items() if reason is not None}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +21,7 @@ except ImportError as error:
     if not isinstance(error, ModuleNotFoundError):
         _load_error = " ".join(str(error).split())
 
-__all__ = ["Setting", "available_cpus", "core", "fma_peak", "missing", "setting"]
+__all__ = ["Setting", "available_cpus", "core", "fma_peak", "missing", "setting", "threads"]
 
 TARGETS = ("avx512", "avx2", "baseline")  # all that a build can hold, best first
 REMEDY = (
@@ -82,9 +84,21 @@ class Setting:
     threads: int
 
 
-@functools.cache
+_held_to: list[int] = []  # numbers of threads that callers of `threads` ask for, the innermost last
+
+
+@contextlib.contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Let engines that are compiled within this context use so many threads."""
+    _held_to.append(count)
+    try:
+        yield
+    finally:
+        _held_to.pop()
+
+
 def setting() -> Setting:
-    """Put in force what the environment asks for, the first time, and return what is in force.
+    """Return what is in force: what the environment asked for when this was first called, or `threads` since.
 
     ``CLEARPROP_TARGET`` is the name of an instruction set, ``CLEARPROP_THREADS`` a number of threads; unset or empty,
     the best instruction set and all granted processors are taken.
@@ -94,12 +108,19 @@ def setting() -> Setting:
     ArgumentError
         For values that cannot be followed; the message names the variable.
     """
-    threads = _threads(os.environ)
+    asked = _asked()
+    return dataclasses.replace(asked, threads=_held_to[-1]) if _held_to else asked
+
+
+@functools.cache
+def _asked() -> Setting:
+    """Return what the environment asks for."""
+    n_threads = _threads(os.environ)
     target = _target(os.environ)
     if _native is None:
-        return Setting(None, (), (), threads)
+        return Setting(None, (), (), n_threads)
     supported = tuple(_native.supported())
-    return Setting(target or supported[0], tuple(_native.targets()), supported, threads)
+    return Setting(target or supported[0], tuple(_native.targets()), supported, n_threads)
 
 
 def _threads(environment: Mapping[str, str]) -> int:

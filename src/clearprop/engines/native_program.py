@@ -132,8 +132,10 @@ def optimizer_argument(o: Any, layout: Layout) -> tuple[Any, ...]:
     That is (rule, momentum or beta_1, alpha or beta_2, epsilon, epsilon_hat, weight_decay, clip_norm, clip_value,
     factors on the rate).
     """
-    factors = o.factors(layout, numpy.ones(layout.size))
-    each = [] if factors is None else [float(factors[slot.start]) for slot in layout.values()]
+    each: list[float] = []
+    if o.rate_factors:
+        factors = o.factors(layout, numpy.ones(layout.size))
+        each = [float(factors[slot.start]) for slot in layout.values()]
     first, second, epsilon, hat, decay = 0.0, 0.0, 1.0, False, 0.0
     if isinstance(o, optimizers.SGD):
         rule = "nesterov" if o.nesterov else "momentum" if o.momentum else "sgd"

@@ -97,7 +97,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Depth and width as numbers, for tuners; where one is given it replaces `hidden_layer_sizes`.
     dtype : float32, float64 or None, default=None
         Type of all computation; None keeps that of X.
-    engine : {"auto", "array"}, default="auto"
+    engine : {"auto", "native", "array"}, default="auto"
         What computes.
 
     Attributes
