@@ -38,16 +38,17 @@ template <class T> const std::vector<double>& Bounds<T>::gradients(const Measure
     deltas_.assign(n, 0.0);
     gradients_.assign(program_.parameters.size(), 0.0);
     auto weight = [&](const Node& node, std::size_t which) {
-        return which < node.parameters.size() && node.parameters[which] >= 0 ? weights_[std::size_t(node.parameters[which])] : 0.0;
+        const bool there = which < node.parameters.size() && node.parameters[which] >= 0;
+        return there ? weights_[node.parameters[which]] : 0.0;
     };
     for (std::size_t i = 0; i < n; ++i) {
         const Node& node = program_.nodes[i];
-        const double x = node.inputs.empty() ? 0.0 : values_[std::size_t(node.inputs[0])];
+        const double x = node.inputs.empty() ? 0.0 : values_[node.inputs[0]];
         double& value = values_[i];
         switch (node.box) {
-            case Box::input: value = measured.inputs[std::size_t(node.number)]; break;
+            case Box::input: value = measured.inputs[node.input_number()]; break;
             case Box::dense: {
-                const double k = double(program_.nodes[std::size_t(node.inputs[0])].width);
+                const double k = double(program_.nodes[node.inputs[0]].width);
                 value = node.number * k * x * weight(node, 0) + weight(node, 1);
                 break;
             }
@@ -70,7 +71,7 @@ template <class T> const std::vector<double>& Bounds<T>::gradients(const Measure
             case Box::log_softmax: value = 2.0 * x + std::log(double(node.width)); break;
             case Box::add:
             case Box::concatenate:
-                for (int input : node.inputs) value += values_[std::size_t(input)];
+                for (int input : node.inputs) value += values_[input];
                 break;
         }
         if (!(value <= std::numeric_limits<T>::max()) || !(x <= std::numeric_limits<T>::max()))
@@ -86,16 +87,17 @@ template <class T> const std::vector<double>& Bounds<T>::gradients(const Measure
         if (node.box == Box::dropout) passed = d / (1.0 - node.number);
         if (node.box == Box::scale) passed = d * weight(node, 0);
         if (node.box == Box::batch_norm) passed = weight(node, 0) * d * (2.0 + rows) / std::sqrt(node.number);
-        if (node.box == Box::layer_norm) passed = weight(node, 0) * d * (2.0 + double(node.width)) / std::sqrt(node.number);
+        if (node.box == Box::layer_norm)
+            passed = weight(node, 0) * d * (2.0 + double(node.width)) / std::sqrt(node.number);
         if (node.box == Box::softmax || node.box == Box::log_softmax) passed = d * (1.0 + double(node.width));
-        for (int input : node.inputs) deltas_[std::size_t(input)] += passed;
+        for (int input : node.inputs) deltas_[input] += passed;
     }
     for (std::size_t p = 0; p < gradients_.size(); ++p)
         for (const NodeUse& use : plan_.uses[p]) {
-            const Node& node = program_.nodes[std::size_t(use.node)];
+            const Node& node = program_.nodes[use.node];
             double x = 1.0;
-            if (!use.bias) x = normalized_[std::size_t(use.node)] > 0.0 ? normalized_[std::size_t(use.node)] : values_[std::size_t(node.inputs[0])];
-            gradients_[p] += rows * x * deltas_[std::size_t(use.node)];
+            if (!use.bias) x = normalized_[use.node] > 0.0 ? normalized_[use.node] : values_[node.inputs[0]];
+            gradients_[p] += rows * x * deltas_[use.node];
         }
     return gradients_;
 }
@@ -106,8 +108,9 @@ template <class T> struct Bounds<T>::After {
 
 template <class T>
 typename Bounds<T>::After Bounds<T>::after(std::size_t p, const Update<T>& u, double gradient) const {
-    After next{gradient * std::abs(double(u.scale)) + double(u.l1) + double(u.l2) * weights_[p], slot_1_[p], slot_2_[p], 0.0};
-    const double g = next.gradient, rate = double(u.rate);
+    const double g = gradient * std::abs(double(u.scale)) + double(u.l1) + double(u.l2) * weights_[p];
+    const double rate = double(u.rate);
+    After next{g, slot_1_[p], slot_2_[p], 0.0};
     double move = rate * g;
     switch (u.rule) {
         case Rule::sgd: break;

@@ -7,15 +7,27 @@
 // the array engine, which looks at every number.
 #pragma once
 
+#include <cmath>
 #include <vector>
 
 #include "plan.hpp"
 
 namespace clearprop {
 
+// Takes the larger size; NaN, once seen, stays.
+inline void keep_larger(double& largest, double seen) {
+    if (!(seen <= largest) && largest == largest) largest = seen;
+}
+
+template <class T> double largest_of(const T* values, Index n) {
+    double largest = 0.0;
+    for (Index i = 0; i < n; ++i) keep_larger(largest, std::abs(double(values[i])));
+    return largest;
+}
+
 // What is known of a step.
 struct Measured {
-    std::vector<double> inputs;  // largest |x| of each input
+    std::vector<double> inputs;  // largest |x| of each input, by its place in Batch::inputs
     double scores = 0.0;         // largest |gradient| at the scores
     Index rows = 0;
     bool batch_statistics = false;

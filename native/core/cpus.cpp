@@ -1,4 +1,4 @@
-#include "core/cpus.hpp"
+#include "cpus.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "bounds.hpp"
 #include "philox.hpp"
 
 namespace clearprop {
@@ -11,21 +12,19 @@ namespace {
 
 constexpr uint64_t noise_purpose = 3;  // clearprop.streams.Purpose.NOISE
 
-void note(double& largest, double seen) {
-    if (!(seen <= largest)) largest = seen;  // NaN stays
+template <class T> double largest_of_row(const Sparse<T>& x, int64_t row) {
+    return largest_of(x.values + x.starts[row], x.starts[row + 1] - x.starts[row]);
 }
 
-template <class T> double largest_of_row(const Sparse<T>& x, int64_t row) {
-    double most = 0.0;
-    for (int64_t at = x.starts[row]; at < x.starts[row + 1]; ++at) note(most, std::abs(double(x.values[at])));
-    return most;
+template <class T> T& entry(Panels<T> of, Index panel, Index r, Index c) {
+    return of.data[c / panel * of.stride + r * panel + c % panel];
 }
 
 }  // namespace
 
 template <class T> void Pass<T>::run(const Step<T>& step, const Stage& stage, Index begin, Index end) {
     for (int i = stage.forward_begin; i < stage.forward_end; ++i) forward(step, i, begin, end);
-    if (stage.loss && step.batch->n_rows > 0 && (step.batch->target || step.batch->classes)) {
+    if (stage.loss && (step.batch->target || step.batch->classes)) {
         LossRows<T> rows{};
         const int last = int(program_.nodes.size()) - 1;
         rows.kind = program_.loss;
@@ -38,13 +37,12 @@ template <class T> void Pass<T>::run(const Step<T>& step, const Stage& stage, In
         rows.shares = space_.shares.data();
         rows.values = space_.values.data();
         if (step.backward) rows.d = at(last).delta;
-        note(scores_seen, kernels_.loss(rows, begin, end));
+        keep_larger(scores_seen, kernels_.loss(rows, begin, end));
     }
     for (int i = stage.backward_begin - 1; i >= stage.backward_end; --i) backward(step, i, begin, end);
 }
 
 template <class T> void Pass<T>::prepare(const Step<T>& step) {
-    if (batch_statistics(step)) return;
     for (int i = 0; i < int(program_.nodes.size()); ++i)
         if (node(i).box == Box::batch_norm)
             for (Index c = 0; c < node(i).width; ++c) {
@@ -56,7 +54,6 @@ template <class T> void Pass<T>::prepare(const Step<T>& step) {
 template <class T> void Pass<T>::statistics(const Step<T>& step, const Stage& stage, int number, int n) {
     const bool gradients = stage.gradient_moments >= 0;
     const int i = gradients ? stage.gradient_moments : stage.moments;
-    if (i < 0) return;
     const Normalization<T> norm = normalization(i);
     const Index P = kernels_.panel;
     for (Index panel = number; panel * P < node(i).width; panel += n) {
@@ -80,8 +77,8 @@ template <class T> Normalization<T> Pass<T>::normalization(int i) const {
     norm.x = at(node(i).inputs[0]).value;
     norm.z = of.stored;
     norm.y = of.value;
-    norm.gain = weights_.packed[std::size_t(node(i).parameters[0])].data();
-    norm.bias = weights_.packed[std::size_t(node(i).parameters[1])].data();
+    norm.gain = weights_.packed[node(i).parameters[0]].data();
+    norm.bias = weights_.packed[node(i).parameters[1]].data();
     norm.mean = of.mean;
     norm.deviation = of.deviation;
     norm.dy = of.delta;
@@ -91,16 +88,16 @@ template <class T> Normalization<T> Pass<T>::normalization(int i) const {
 }
 
 template <class T>
-void Pass<T>::copy(Panels<T> from, Index from_column, Panels<T> to, Index to_column, Index columns, Index begin, Index end) {
+void Pass<T>::copy(Panels<T> from, Index from_column, Panels<T> to, Index to_column, Index columns, Index begin,
+                   Index end) {
     const Index P = kernels_.panel;
     for (Index c = 0; c < columns; ++c) {
-        const Index f = from_column + c, t = to_column + c;
-        const T* source = from.data + f / P * from.stride + f % P;
-        T* place = to.data + t / P * to.stride + t % P;
+        const T* source = &entry(from, P, 0, from_column + c);
+        T* place = &entry(to, P, 0, to_column + c);
         for (Index r = begin; r < end; ++r) place[r * P] = source[r * P];
     }
-    for (Index t = to_column + columns; t % P; ++t)  // what fills up the panel stays 0, also where it was used for others
-        for (Index r = begin; r < end; ++r) to.data[t / P * to.stride + r * P + t % P] = T(0);
+    for (Index c = to_column + columns; c % P; ++c)  // what fills up a panel is 0; the spare place had other widths
+        for (Index r = begin; r < end; ++r) entry(to, P, r, c) = T(0);
 }
 
 // ---- forward
@@ -111,17 +108,17 @@ template <class T> void Pass<T>::forward(const Step<T>& step, int i, Index begin
     const Panels<T> x = n.inputs.empty() ? Panels<T>{} : at(n.inputs[0]).value;
     switch (n.box) {
         case Box::input: {
-            const Rows<T>& rows = step.batch->inputs[std::size_t(n.number)];
-            double& seen = inputs_seen[std::size_t(n.number)];
+            const Rows<T>& rows = step.batch->inputs[n.input_number()];
+            double& seen = inputs_seen[n.input_number()];
             if (rows.is_sparse())
-                for (Index r = begin; r < end; ++r) note(seen, largest_of_row(rows.sparse, step.rows ? step.rows[r] : r));
+                for (Index r = begin; r < end; ++r) keep_larger(seen, largest_of_row(rows.sparse, step.row(r)));
             else
-                note(seen, kernels_.load_rows(rows.values, n.width, step.rows, begin, end, of.value));
+                keep_larger(seen, kernels_.load_rows(rows.values, n.width, step.rows, begin, end, of.value));
             return;
         }
         case Box::dense: return dense(step, i, begin, end);
         case Box::activation:
-            if (!plan_.nodes[std::size_t(i)].within) activate(step, i, x, begin, end);
+            if (!plan_.nodes[i].within) activate(step, i, x, begin, end);
             return;
         case Box::dropout:
             if (step.training && n.number > 0.0) {
@@ -130,7 +127,7 @@ template <class T> void Pass<T>::forward(const Step<T>& step, int i, Index begin
             }
             return copy(x, 0, of.value, 0, n.width, begin, end);
         case Box::scale:
-            return kernels_.scale_columns(x, weights_.packed[std::size_t(n.parameters[0])].data(), of.value, n.width,
+            return kernels_.scale_columns(x, weights_.packed[n.parameters[0]].data(), of.value, n.width,
                                           begin, end);
         case Box::batch_norm: return kernels_.normalize(normalization(i), begin, end);
         case Box::layer_norm: return kernels_.layer_norm(normalization(i), begin, end);
@@ -155,25 +152,24 @@ template <class T> void Pass<T>::forward(const Step<T>& step, int i, Index begin
 
 template <class T> void Pass<T>::dense(const Step<T>& step, int i, Index begin, Index end) {
     const Node& n = node(i);
-    const int fused = plan_.nodes[std::size_t(i)].fused;
-    const Parameter& w = program_.parameters[std::size_t(n.parameters[0])];
+    const int fused = plan_.nodes[i].fused;
+    const Parameter& w = program_.parameters[n.parameters[0]];
     Product<T> p{};
     p.x = at(n.inputs[0]).value;
-    p.w = step.flat ? step.parameters + w.start : weights_.packed[std::size_t(n.parameters[0])].data();
+    p.w = step.flat ? step.parameters + w.start : weights_.packed[n.parameters[0]].data();
     p.w_row = step.flat ? w.columns : kernels_.panel;
     p.w_panel = step.flat ? kernels_.panel : w.rows * kernels_.panel;
     p.exact = step.flat;
     p.k = w.rows;
     p.columns = w.columns;
-    p.bias = n.parameters[1] < 0 ? nullptr : weights_.packed[std::size_t(n.parameters[1])].data();
+    p.bias = n.parameters[1] < 0 ? nullptr : weights_.packed[n.parameters[1]].data();
     p.scale = T(n.number);
     p.relu = fused >= 0 && node(fused).unit == Unit::relu;
     p.factor.kind = Derivative::one;
     p.y = at(i).value;
-    const Node& input = node(n.inputs[0]);
-    const bool sparse = input.box == Box::input && step.batch->inputs[std::size_t(input.number)].is_sparse();
+    const Sparse<T>* sparse = sparse_rows(node(n.inputs[0]), *step.batch);
     if (sparse)
-        kernels_.sparse_product(p, step.batch->inputs[std::size_t(input.number)].sparse, step.rows, begin, end);
+        kernels_.sparse_product(p, *sparse, step.rows, begin, end);
     else
         kernels_.product(p, begin, end);
     if (fused >= 0 && (sparse || !p.relu) && node(fused).unit != Unit::identity)
@@ -186,7 +182,7 @@ template <class T> void Pass<T>::activate(const Step<T>& step, int i, Panels<T> 
     Activation<T> f{};
     f.unit = n.unit;
     f.parameter = T(n.unit == Unit::rrelu ? 0.5 * (n.number + n.second) : n.number);
-    if (n.unit == Unit::prelu) f.slopes = weights_.packed[std::size_t(n.parameters[0])].data();
+    if (n.unit == Unit::prelu) f.slopes = weights_.packed[n.parameters[0]].data();
     f.a = a;
     f.h = of.value;
     f.stored = of.stored;
@@ -196,8 +192,7 @@ template <class T> void Pass<T>::activate(const Step<T>& step, int i, Panels<T> 
             draw(step, i, begin, end);
         else
             for (Index c = 0; c < n.width; ++c)
-                for (Index r = begin; r < end; ++r)
-                    of.stored.data[c / kernels_.panel * of.stored.stride + r * kernels_.panel + c % kernels_.panel] = f.parameter;
+                for (Index r = begin; r < end; ++r) entry(of.stored, kernels_.panel, r, c) = f.parameter;
     }
     kernels_.activate(f, n.width, begin, end);
 }
@@ -205,14 +200,11 @@ template <class T> void Pass<T>::activate(const Step<T>& step, int i, Panels<T> 
 // The random numbers of a box in training: dropout's mask, rrelu's slopes.
 template <class T> void Pass<T>::draw(const Step<T>& step, int i, Index begin, Index end) {
     const Node& n = node(i);
-    const Index P = kernels_.panel;
-    const Panels<T> to = at(i).stored;
     const T keep = T(1.0 / (1.0 - n.number));
     for (Index r = begin; r < end; ++r)
         each_uniform({step.seed, noise_purpose, step.step, uint64_t(i)}, uint64_t(r * n.width), uint64_t(n.width),
                      [&](uint64_t column, double u) {
-                         const Index c = Index(column);
-                         T& place = to.data[c / P * to.stride + r * P + c % P];
+                         T& place = entry(at(i).stored, kernels_.panel, r, Index(column));
                          if (n.box == Box::dropout)
                              place = u >= n.number ? keep : T(0);
                          else
@@ -239,33 +231,33 @@ template <class T> void Pass<T>::link(Index rows) {
     if (f.unit != Unit::identity) kernels_.activate(f, width, 0, rows);
     for (Index r : overflown)
         for (Index c = 0; c < width; ++c)
-            y.data[c / kernels_.panel * y.stride + r * kernels_.panel + c % kernels_.panel] = std::numeric_limits<T>::quiet_NaN();
+            entry(y, kernels_.panel, r, c) = std::numeric_limits<T>::quiet_NaN();
 }
 
 // ---- backward
 
 // Where the gradient at input `which` of node i is to be written: its place, or a spare one if it has to be added.
 template <class T> Panels<T> Pass<T>::target(int i, int which) {
-    const bool adds = plan_.nodes[std::size_t(i)].adds[std::size_t(which)];
-    return adds ? space_.spare : at(node(i).inputs[std::size_t(which)]).delta;
+    const bool adds = plan_.nodes[i].adds[which];
+    return adds ? space_.spare : at(node(i).inputs[which]).delta;
 }
 
 template <class T> void Pass<T>::give(int i, int which, Panels<T> d, Index begin, Index end) {
-    if (!plan_.nodes[std::size_t(i)].adds[std::size_t(which)]) return;
-    const int input = node(i).inputs[std::size_t(which)];
+    if (!plan_.nodes[i].adds[which]) return;
+    const int input = node(i).inputs[which];
     kernels_.add(at(input).delta, d, at(input).delta, node(input).width, begin, end);
 }
 
 template <class T> void Pass<T>::backward(const Step<T>& step, int i, Index begin, Index end) {
     const Node& n = node(i);
-    const NodePlan& planned = plan_.nodes[std::size_t(i)];
+    const NodePlan& planned = plan_.nodes[i];
     const typename Workspace<T>::OfNode& of = at(i);
     if (n.inputs.empty() || !planned.learns || planned.folded) return;
     if (n.box == Box::concatenate || n.box == Box::add) {
         Index column = 0;
         for (int which = 0; which < int(n.inputs.size()); ++which) {
-            const int input = n.inputs[std::size_t(which)];
-            if (plan_.nodes[std::size_t(input)].learns) {
+            const int input = n.inputs[which];
+            if (plan_.nodes[input].learns) {
                 copy(of.delta, n.box == Box::add ? 0 : column, target(i, which), 0, node(input).width, begin, end);
                 give(i, which, target(i, which), begin, end);
             }
@@ -274,7 +266,7 @@ template <class T> void Pass<T>::backward(const Step<T>& step, int i, Index begi
         return;
     }
     const int input = n.inputs[0];
-    if (!plan_.nodes[std::size_t(input)].learns) return;
+    if (!plan_.nodes[input].learns) return;
     const Panels<T> dx = target(i, 0);
     switch (n.box) {
         case Box::dense: dense_back(i, begin, end); break;
@@ -286,7 +278,7 @@ template <class T> void Pass<T>::backward(const Step<T>& step, int i, Index begi
                 copy(of.delta, 0, dx, 0, n.width, begin, end);
             break;
         case Box::scale:
-            kernels_.scale_columns(of.delta, weights_.packed[std::size_t(n.parameters[0])].data(), dx, n.width, begin, end);
+            kernels_.scale_columns(of.delta, weights_.packed[n.parameters[0]].data(), dx, n.width, begin, end);
             break;
         case Box::batch_norm:
         case Box::layer_norm: {
@@ -295,7 +287,7 @@ template <class T> void Pass<T>::backward(const Step<T>& step, int i, Index begi
             if (n.box == Box::layer_norm)
                 kernels_.layer_norm_back(norm, begin, end);
             else
-                kernels_.batch_norm_back(norm, batch_statistics(step), begin, end);
+                kernels_.batch_norm_back(norm, step.batch_statistics(), begin, end);
             break;
         }
         case Box::softmax:
@@ -310,16 +302,16 @@ template <class T> void Pass<T>::backward(const Step<T>& step, int i, Index begi
 template <class T> void Pass<T>::dense_back(int i, Index begin, Index end) {
     const Node& n = node(i);
     const int input = n.inputs[0];
-    const Parameter& w = program_.parameters[std::size_t(n.parameters[0])];
+    const Parameter& w = program_.parameters[n.parameters[0]];
     Product<T> p{};
     p.x = at(i).delta;
-    p.w = weights_.transposed[std::size_t(n.parameters[0])].data();
+    p.w = weights_.transposed[n.parameters[0]].data();
     p.w_row = kernels_.panel;
     p.w_panel = w.columns * kernels_.panel;
     p.k = w.columns;
     p.columns = w.rows;
     p.scale = T(n.number);
-    if (plan_.nodes[std::size_t(input)].folded) {  // straight to the input of the activation
+    if (plan_.nodes[input].folded) {  // straight to the input of the activation
         p.factor = factor(input);
         p.y = at(node(input).inputs[0]).delta;
     } else {

@@ -8,18 +8,23 @@
 
 namespace clearprop {
 
+// Panels of P = `panel` columns that a matrix is cut into.
+inline Index n_panels(Index columns, Index panel) { return (columns + panel - 1) / panel; }
+
 // The parameters as the kernels take them: matrices in panels and transposed panels, vectors filled up to whole panels.
 template <class T> struct Weights {
     Weights(const Program& program, const Plan& plan, const Kernels<T>& kernels);
 
     // Rows [begin, end) of panel `panel` of a parameter; `w` is the flat vector.
     WeightPart<T> part(int parameter, T* w, Index begin, Index end, Index panel) const;
+    // The same with slots and gradient, where there are any: flat vectors as well.
+    WeightPart<T> part(int parameter, const State<T>& state, T* gradient, Index begin, Index end, Index panel) const;
     // Brings vectors, and with `matrices` everything, up to date with the flat vector; thread `number` of `n`.
-    void pack(const T* w, bool matrices, int number, int n);
+    void pack(const T* w, bool matrices, int number, int n) const;
 
     const Program& program;
     const Kernels<T>& kernels;
-    std::vector<Memory<T>> packed, transposed;  // matrices are allocated by `reserve`
+    std::vector<Memory<T>> packed, transposed;  // empty for matrices before `reserve`, and where nobody reads them
     void reserve();
 
   private:
@@ -31,16 +36,16 @@ template <class T> struct Workspace {
     Workspace(const Program& program, const Plan& plan, const Kernels<T>& kernels, Index capacity, bool backward);
 
     struct OfNode {
-        Panels<T> value{}, delta{};      // output, and gradient at it
-        Panels<T> stored{}, extra{};     // f'(a), mask or z; min(a, 0) of prelu
-        T *mean = nullptr, *variance = nullptr, *deviation = nullptr;  // of each column; layer norm: of each row
-        T *mean_dz = nullptr, *mean_dz_z = nullptr;
+        Panels<T> value{}, delta{};   // output, and gradient at it
+        Panels<T> stored{}, extra{};  // f'(a), slopes drawn, mask or z; min(a, 0) of prelu
+        T *mean = nullptr, *variance = nullptr, *mean_dz = nullptr, *mean_dz_z = nullptr;  // batch norm: of each column
+        T* deviation = nullptr;       // batch norm: of each column; layer norm: of each row
     };
-    Index capacity;
+    Index capacity;         // rows
     std::vector<OfNode> nodes;
-    Panels<T> spare{};                   // for gradients that are added to others
-    Memory<T> shares;
-    Memory<double> values;               // loss of each row
+    Panels<T> spare{};      // for gradients that are added to others
+    Memory<T> shares;       // of each row in the mean
+    Memory<double> values;  // loss of each row
 
   private:
     Memory<T> memory_;
@@ -54,9 +59,14 @@ template <class T> struct Step {
     bool training = false;           // noise, and statistics of the batch
     bool backward = false;
     uint64_t seed = 0, step = 0;
-    const T* parameters = nullptr;   // flat; read by `flat` products
+    const T* parameters = nullptr;   // read where `flat`
     bool flat = false;               // few rows: matrices are read where they lie
-    const T* buffers = nullptr;
+    const T* buffers = nullptr;      // running statistics, where the batch has none
+
+    // Batch norm takes the statistics of the batch, and of one row there are none.
+    bool batch_statistics() const { return training && n_rows > 1; }
+    Index row(Index r) const { return rows ? rows[r] : r; }
+    double weight(Index r) const { return batch->weight ? double(batch->weight[row(r)]) : 1.0; }
 };
 
 template <class T> class Pass {
@@ -65,20 +75,19 @@ template <class T> class Pass {
         : inputs_seen(program.nodes.size(), 0.0), program_(program), plan_(plan), weights_(weights),
           kernels_(weights.kernels), space_(space) {}
 
-    // Before a step, by one thread: running statistics take the place of a batch's.
+    // Before a step without statistics of the batch, by one thread: running ones take their place.
     void prepare(const Step<T>& step);
+    // One stage for these rows of the step, but for its statistics; the loss where there are targets.
     void run(const Step<T>& step, const Stage& stage, Index begin, Index end);
     // Statistics over whole columns that a stage begins with; thread `number` of `n` takes every n-th panel.
     void statistics(const Step<T>& step, const Stage& stage, int number, int n);
 
-    // Turns the first rows of the output from scores into predictions.
+    // Turns the first rows of the output from scores into predictions; NaN in rows where a score is not finite.
     void link(Index rows);
 
     // Largest |x| of each input and |gradient| at the scores, since they were last set to 0.
     std::vector<double> inputs_seen;
     double scores_seen = 0.0;
-
-    bool batch_statistics(const Step<T>& step) const { return step.training && step.n_rows > 1; }
 
   private:
     void forward(const Step<T>& step, int i, Index begin, Index end);
@@ -91,13 +100,13 @@ template <class T> class Pass {
     void give(int i, int which, Panels<T> d, Index begin, Index end);
     Panels<T> target(int i, int which);
     Normalization<T> normalization(int i) const;
-    Factor<T> factor(int i) const { return {plan_.nodes[std::size_t(i)].derivative, derivative_values(i)}; }
+    Factor<T> factor(int i) const { return {plan_.nodes[i].derivative, derivative_values(i)}; }
     Panels<T> derivative_values(int i) const {
-        const bool stored = plan_.nodes[std::size_t(i)].derivative == Derivative::stored;
+        const bool stored = plan_.nodes[i].derivative == Derivative::stored;
         return stored ? at(i).stored : at(i).value;
     }
-    const Node& node(int i) const { return program_.nodes[std::size_t(i)]; }
-    typename Workspace<T>::OfNode& at(int i) const { return space_.nodes[std::size_t(i)]; }
+    const Node& node(int i) const { return program_.nodes[i]; }
+    typename Workspace<T>::OfNode& at(int i) const { return space_.nodes[i]; }
 
     const Program& program_;
     const Plan& plan_;

@@ -14,60 +14,58 @@ Derivative derivative_of(Unit unit) {
 
 Plan::Plan(const Program& program) : nodes(program.nodes.size()), uses(program.parameters.size()) {
     const int n = int(program.nodes.size());
-    std::vector<std::vector<int>> readers(std::size_t(n), std::vector<int>{});
-    last_reader.assign(std::size_t(n), n);
+    std::vector<std::vector<int>> readers(n);
     for (int i = 0; i < n; ++i) {
-        const Node& node = program.nodes[std::size_t(i)];
-        NodePlan& plan = nodes[std::size_t(i)];
+        const Node& node = program.nodes[i];
+        NodePlan& plan = nodes[i];
         for (int parameter : node.parameters) plan.learns = plan.learns || parameter >= 0;
         for (int input : node.inputs) {
-            plan.learns = plan.learns || nodes[std::size_t(input)].learns;
-            readers[std::size_t(input)].push_back(i);
-            last_reader[std::size_t(input)] = i;
+            plan.learns = plan.learns || nodes[input].learns;
+            readers[input].push_back(i);
         }
         batch_norm = batch_norm || node.box == Box::batch_norm;
         if (node.box == Box::activation) plan.derivative = derivative_of(node.unit);
         if (node.box == Box::dense) {
-            const double work = 2.0 * double(program.nodes[std::size_t(node.inputs[0])].width) * double(node.width);
+            const double work = 2.0 * double(program.nodes[node.inputs[0]].width) * double(node.width);
             forward_operations += work;
-            operations += nodes[std::size_t(node.inputs[0])].learns ? 3.0 * work : 2.0 * work;
+            operations += nodes[node.inputs[0]].learns ? 3.0 * work : 2.0 * work;
         } else {
             forward_operations += 4.0 * double(node.width);
             operations += 12.0 * double(node.width);
         }
     }
     for (int i = 0; i < n; ++i) {
-        const Node& node = program.nodes[std::size_t(i)];
-        NodePlan& plan = nodes[std::size_t(i)];
+        const Node& node = program.nodes[i];
+        NodePlan& plan = nodes[i];
         if (node.box != Box::activation || node.unit == Unit::prelu) continue;
         const int before = node.inputs[0];
-        if (readers[std::size_t(before)].size() != 1) continue;
-        if (program.nodes[std::size_t(before)].box == Box::dense && node.unit != Unit::rrelu) {
-            nodes[std::size_t(before)].fused = i;
+        if (readers[before].size() != 1) continue;
+        if (program.nodes[before].box == Box::dense && node.unit != Unit::rrelu) {
+            nodes[before].fused = i;
             plan.within = true;
         }
-        const std::vector<int>& after = readers[std::size_t(i)];
-        plan.folded = nodes[std::size_t(before)].learns && after.size() == 1 &&
-                      program.nodes[std::size_t(after[0])].box == Box::dense;
+        const std::vector<int>& after = readers[i];
+        plan.folded = nodes[before].learns && after.size() == 1 &&
+                      program.nodes[after[0]].box == Box::dense;
     }
-    std::vector<bool> given(std::size_t(n), false);
+    std::vector<bool> given(n, false);
     for (int i = n - 1; i >= 0; --i) {
-        const Node& node = program.nodes[std::size_t(i)];
+        const Node& node = program.nodes[i];
         for (int input : node.inputs) {
-            nodes[std::size_t(i)].adds.push_back(given[std::size_t(input)]);
-            given[std::size_t(input)] = true;
+            nodes[i].adds.push_back(given[input]);
+            given[input] = true;
         }
         const std::vector<int>& p = node.parameters;
         if (node.box == Box::dense) {
-            uses[std::size_t(p[0])].push_back({p[0], i, false, node.inputs[0]});
-            if (p[1] >= 0) uses[std::size_t(p[1])].push_back({p[1], i, true, -1});
+            uses[p[0]].push_back({i, false, node.inputs[0]});
+            if (p[1] >= 0) uses[p[1]].push_back({i, true, -1});
         } else if (node.box == Box::scale) {
-            uses[std::size_t(p[0])].push_back({p[0], i, false, node.inputs[0]});
+            uses[p[0]].push_back({i, false, node.inputs[0]});
         } else if (node.unit == Unit::prelu) {
-            uses[std::size_t(p[0])].push_back({p[0], i, false, -1});
+            uses[p[0]].push_back({i, false, -1});
         } else if (node.box == Box::batch_norm || node.box == Box::layer_norm) {
-            uses[std::size_t(p[0])].push_back({p[0], i, false, -1});
-            uses[std::size_t(p[1])].push_back({p[1], i, true, -1});
+            uses[p[0]].push_back({i, false, -1});
+            uses[p[1]].push_back({i, true, -1});
         }
     }
 }
@@ -76,7 +74,7 @@ std::vector<Stage> Plan::stages(const Program& program, bool backward, bool batc
     const int n = int(program.nodes.size());
     std::vector<Stage> all(1);
     for (int i = 0; i < n; ++i) {
-        if (batch && program.nodes[std::size_t(i)].box == Box::batch_norm) {
+        if (batch && program.nodes[i].box == Box::batch_norm) {
             Stage next;
             next.moments = i;
             next.forward_begin = i;
@@ -88,7 +86,7 @@ std::vector<Stage> Plan::stages(const Program& program, bool backward, bool batc
     all.back().backward_begin = all.back().backward_end = n;
     if (!backward) return all;
     for (int i = n - 1; i >= 0; --i) {
-        if (batch && program.nodes[std::size_t(i)].box == Box::batch_norm && nodes[std::size_t(i)].learns) {
+        if (batch && program.nodes[i].box == Box::batch_norm && nodes[i].learns) {
             Stage next;
             next.gradient_moments = i;
             next.backward_begin = i + 1;

@@ -1,4 +1,4 @@
-// How a graph is run: which nodes are computed together, in which stages, and what each parameter's gradient is made of.
+// How a graph is run: which nodes are computed together, in which stages, and what makes up each parameter's gradient.
 #pragma once
 
 #include <vector>
@@ -26,9 +26,8 @@ struct Stage {
     int backward_begin = 0, backward_end = 0;  // from begin - 1 down to end
 };
 
-// One use of a parameter, by node: gradient = sum over rows of (x, d).
+// One use of a parameter, by node: what a Use of the kernels is made of.
 struct NodeUse {
-    int parameter;
     int node;   // whose gradient d is
     bool bias;  // sum of d alone
     int input;  // node whose output is x, where the use has no x of its own (-1)
@@ -38,9 +37,8 @@ struct Plan {
     explicit Plan(const Program& program);
 
     std::vector<NodePlan> nodes;
-    std::vector<std::vector<NodeUse>> uses;  // of each parameter
-    std::vector<int> last_reader;
-    bool batch_norm = false;
+    std::vector<std::vector<NodeUse>> uses;   // of each parameter
+    bool batch_norm = false;                  // whether there is one
 
     // Stages of a forward pass, and of a backward pass after it; `batch`: batch norm takes the statistics of the batch.
     std::vector<Stage> stages(const Program& program, bool backward, bool batch) const;
@@ -49,7 +47,7 @@ struct Plan {
     double forward_operations = 0.0;
 };
 
-// Whether f'(a) can be had from h, and how.
+// How f'(a) is had: from h, or stored.
 Derivative derivative_of(Unit unit);
 
 }  // namespace clearprop

@@ -5,6 +5,7 @@
 #include <sched.h>
 #endif
 
+#include <algorithm>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -15,8 +16,10 @@ namespace clearprop {
 
 namespace {
 
-// Long enough for the other threads to end their share of a step, short enough to leave the processor to others.
-constexpr int spins = 4000, spins_before_yield = 1000;
+constexpr double operations_worth_a_thread = 2.5e6;
+
+// Some 0.3 ms in all: longer than other threads need for their share of a step, or Python from one epoch to the next.
+constexpr int spins = 20000, spins_before_yield = 1000;
 
 void relax() {
 #if defined(__x86_64__)
@@ -91,16 +94,16 @@ class Pool {
             }).detach();
         }
         for (int i = 0; i < n - 1; ++i) {
-            seats_[std::size_t(i)]->work = &work;
-            seats_[std::size_t(i)]->asked.fetch_add(1, std::memory_order_release);
-            seats_[std::size_t(i)]->asked.notify_one();
+            seats_[i]->work = &work;
+            seats_[i]->asked.fetch_add(1, std::memory_order_release);
+            seats_[i]->asked.notify_one();
         }
         board = &board_;
         spread();
         work(0);
         board = nullptr;
         for (int i = 0; i < n - 1; ++i) {
-            Seat& seat = *seats_[std::size_t(i)];
+            Seat& seat = *seats_[i];
             wait_while(seat.done, seat.asked.load(std::memory_order_relaxed) - 1);
         }
         return true;
@@ -118,8 +121,8 @@ class Pool {
     Board board_;
 };
 
-// The pool of this process. A fork copies the memory but not the threads, so the child begins with a new pool; pools are
-// never destroyed, because their threads sleep until the process ends.
+// The pool of this process. A fork copies the memory but not the threads, so the child begins with a new pool; pools
+// are never destroyed, because their threads sleep until the process ends.
 Pool& pool() {
     static std::atomic<Pool*> current{nullptr};
     Pool* known = current.load(std::memory_order_acquire);
@@ -135,14 +138,18 @@ Pool& pool() {
 
 void Barrier::sleep(unsigned phase) { wait_while(phase_, phase); }
 
+int threads_for(double operations, int most) {
+    return std::max(1, std::min(most, int(operations / operations_worth_a_thread)));
+}
+
 void run_parallel(int n, const std::function<void(int)>& work) {
     if (n <= 1) return work(0);
-    std::vector<std::exception_ptr> failures(static_cast<std::size_t>(n));
+    std::vector<std::exception_ptr> failures(n);
     const std::function<void(int)> guarded = [&](int number) {
         try {
             work(number);
         } catch (...) {
-            failures[std::size_t(number)] = std::current_exception();
+            failures[number] = std::current_exception();
         }
     };
     if (!pool().run(n, guarded)) {  // another thread of the program has the pool

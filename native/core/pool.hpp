@@ -4,6 +4,8 @@
 #include <atomic>
 #include <functional>
 
+#include "../kernels/interface.hpp"
+
 namespace clearprop {
 
 // Where `n` threads wait for one another: they spin for some microseconds, then sleep.
@@ -32,6 +34,18 @@ class Barrier {
     std::atomic<int> arrived_{0};
     std::atomic<unsigned> phase_{0};
 };
+
+// Of some things in order, the ones from `begin` up to `end`.
+struct Range {
+    Index begin = 0, end = 0;
+    Index size() const { return end - begin; }
+};
+
+// The share of thread `number` of `n` in so many things.
+inline Range share(Index count, int number, int n) { return {count * number / n, count * (number + 1) / n}; }
+
+// How many threads so many operations are worth, at most `most`.
+int threads_for(double operations, int most);
 
 // Runs work(0) to work(n - 1) at the same time, work(0) on the calling thread, and returns when all are done.
 void run_parallel(int n, const std::function<void(int)>& work);

@@ -1,4 +1,4 @@
-// What the core is asked to run, without its numbers: the native form of clearprop.engines.Program.
+// What the core is asked to run: the native forms of clearprop.engines.Program and Batch, of optimizers and of states.
 #pragma once
 
 #include <string>
@@ -17,12 +17,15 @@ struct Node {
     Unit unit = Unit::identity;
     std::vector<int> inputs;
     Index width;
-    double number = 0.0, second = 0.0;  // slope, alpha, rate, epsilon or scale; upper slope or momentum
+    double number = 0.0;                // slope, alpha, rate, epsilon or scale; input: its place in Batch::inputs
+    double second = 0.0;                // upper slope or momentum
     std::vector<int> parameters;        // places in Program::parameters: W and b, s, slope, gain and bias; -1: none
     std::vector<Index> buffers;         // where running mean and variance begin
+
+    int input_number() const { return int(number); }
 };
 
-// A parameter in the flat vector. A matrix is fed by columns of x, a vector lies along the columns.
+// A parameter in the flat vector. A matrix has a row for each column of x; a vector is one row.
 struct Parameter {
     Index start, rows, columns;
     bool matrix, decays;
@@ -31,6 +34,16 @@ struct Parameter {
     double limit = 0.0;         // max-norm, or 0
 
     Index size() const { return rows * columns; }
+
+    // What the penalties are multiplied by in a batch of this weight.
+    double penalty_factor(double weight) const {
+        if (!per_row) return 1.0;
+        return weight > 0.0 ? 1.0 / weight : 0.0;
+    }
+    // The penalties, from the sums of |w| and of w^2.
+    double penalty(double sizes, double squares, double weight) const {
+        return (l1 * sizes + 0.5 * l2 * squares) * penalty_factor(weight);
+    }
 };
 
 struct Program {
@@ -60,9 +73,22 @@ template <class T> struct Rows {
 template <class T> struct Batch {
     std::vector<Rows<T>> inputs;
     Index n_rows = 0;
-    const T* target = nullptr;
-    const int64_t* classes = nullptr;
-    const T* weight = nullptr;
+    const T* target = nullptr;         // or
+    const int64_t* classes = nullptr;  // class numbers; neither in prediction
+    const T* weight = nullptr;         // of each row; nullptr: all 1
+};
+
+// The sparse rows that a node stands for, or nullptr.
+template <class T> const Sparse<T>* sparse_rows(const Node& node, const Batch<T>& batch) {
+    if (node.box != Box::input) return nullptr;
+    const Rows<T>& rows = batch.inputs[node.input_number()];
+    return rows.is_sparse() ? &rows.sparse : nullptr;
+}
+
+// What training changes; flat vectors that belong to the caller.
+template <class T> struct State {
+    T *parameters, *buffers, *slot_1, *slot_2;
+    uint64_t seed, step;  // step: updates done so far
 };
 
 }  // namespace clearprop

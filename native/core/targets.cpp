@@ -6,7 +6,7 @@
 #include "pool.hpp"
 
 #define CLEARPROP_DECLARE(target)            \
-    namespace clearprop::target {              \
+    namespace clearprop::target {            \
     const Kernels<float>& kernels_float();   \
     const Kernels<double>& kernels_double(); \
     }
@@ -34,8 +34,9 @@ const std::vector<Target>& table() {
     static const std::vector<Target> all = {
 #if defined(CLEARPROP_HAVE_AVX512)
         {"avx512",
-         __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
-             __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"),
+         __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+             __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+             __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"),
          avx512::kernels_float, avx512::kernels_double},
 #endif
 #if defined(CLEARPROP_HAVE_AVX2)
@@ -81,7 +82,7 @@ template <> const Kernels<double>* kernels_of<double>(const std::string& name) {
 double measure_fma_peak(const std::string& name, bool single_precision, int threads) {
     const Target* target = find(name);
     if (!target) return 0.0;
-    std::vector<double> done(std::size_t(threads), 0.0);
+    std::vector<double> done(threads, 0.0);
     Barrier barrier(threads);
     double best = 0.0;
     for (int round = 0; round < 5; ++round) {
@@ -89,7 +90,7 @@ double measure_fma_peak(const std::string& name, bool single_precision, int thre
         run_parallel(threads, [&](int number) {
             barrier.wait([&] { begin = std::chrono::steady_clock::now(); });
             const Index rounds = 4000000;
-            done[std::size_t(number)] =
+            done[number] =
                 single_precision ? target->single().fma_peak(rounds) : target->twice().fma_peak(rounds);
             barrier.wait([&] { end = std::chrono::steady_clock::now(); });
         });

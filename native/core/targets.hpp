@@ -8,7 +8,7 @@
 
 namespace clearprop {
 
-std::vector<std::string> targets();      // best first
+std::vector<std::string> targets();    // best first
 std::vector<std::string> supported();  // of these, the ones that this processor runs
 
 // Kernels of a supported target, or nullptr.

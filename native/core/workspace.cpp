@@ -1,12 +1,8 @@
+#include <algorithm>
+
 #include "pass.hpp"
 
 namespace clearprop {
-
-namespace {
-
-Index panels(Index columns, Index panel) { return (columns + panel - 1) / panel; }
-
-}  // namespace
 
 template <class T>
 Weights<T>::Weights(const Program& program, const Plan& plan, const Kernels<T>& kernels)
@@ -14,24 +10,25 @@ Weights<T>::Weights(const Program& program, const Plan& plan, const Kernels<T>& 
       wants_transposed_(program.parameters.size(), false) {
     for (std::size_t p = 0; p < program.parameters.size(); ++p) {
         const Parameter& parameter = program.parameters[p];
-        if (!parameter.matrix) packed[p] = Memory<T>(panels(parameter.columns, kernels.panel) * kernels.panel);
+        if (!parameter.matrix) packed[p] = Memory<T>(n_panels(parameter.columns, kernels.panel) * kernels.panel);
         for (const NodeUse& use : plan.uses[p])
-            if (parameter.matrix && plan.nodes[std::size_t(use.input)].learns) wants_transposed_[p] = true;
+            if (parameter.matrix && plan.nodes[use.input].learns) wants_transposed_[p] = true;
     }
 }
 
 template <class T> void Weights<T>::reserve() {
     for (std::size_t p = 0; p < packed.size(); ++p) {
         const Parameter& parameter = program.parameters[p];
-        if (!packed[p]) packed[p] = Memory<T>(panels(parameter.columns, kernels.panel) * kernels.panel * parameter.rows);
+        if (!packed[p])
+            packed[p] = Memory<T>(n_panels(parameter.columns, kernels.panel) * kernels.panel * parameter.rows);
         if (wants_transposed_[p] && !transposed[p])
-            transposed[p] = Memory<T>(panels(parameter.rows, kernels.panel) * kernels.panel * parameter.columns);
+            transposed[p] = Memory<T>(n_panels(parameter.rows, kernels.panel) * kernels.panel * parameter.columns);
     }
 }
 
 template <class T>
 WeightPart<T> Weights<T>::part(int p, T* w, Index begin, Index end, Index panel) const {
-    const Parameter& parameter = program.parameters[std::size_t(p)];
+    const Parameter& parameter = program.parameters[p];
     WeightPart<T> part{};
     part.w = w + parameter.start;
     part.n_in = parameter.rows;
@@ -39,26 +36,37 @@ WeightPart<T> Weights<T>::part(int p, T* w, Index begin, Index end, Index panel)
     part.begin = begin;
     part.end = end;
     part.panel = panel;
-    part.packed = packed[std::size_t(p)].data();
-    part.transposed = transposed[std::size_t(p)].data();
+    part.packed = packed[p].data();
+    part.transposed = transposed[p].data();
     part.packed_panel = parameter.rows * kernels.panel;
     part.transposed_panel = parameter.columns * kernels.panel;
     return part;
 }
 
-template <class T> void Weights<T>::pack(const T* w, bool matrices, int number, int n) {
+template <class T>
+WeightPart<T> Weights<T>::part(int p, const State<T>& state, T* gradient, Index begin, Index end, Index panel) const {
+    const Index start = program.parameters[p].start;
+    WeightPart<T> full = part(p, state.parameters, begin, end, panel);
+    if (state.slot_1) full.slot_1 = state.slot_1 + start;
+    if (state.slot_2) full.slot_2 = state.slot_2 + start;
+    if (gradient) full.gradient = gradient + start;
+    return full;
+}
+
+template <class T> void Weights<T>::pack(const T* w, bool matrices, int number, int n) const {
     int turn = 0;
-    for (std::size_t p = 0; p < packed.size(); ++p) {
+    for (int p = 0; p < int(packed.size()); ++p) {
         const Parameter& parameter = program.parameters[p];
         if (parameter.matrix && !matrices) continue;
-        for (Index panel = 0; panel < panels(parameter.columns, kernels.panel); ++panel)
+        for (Index panel = 0; panel < n_panels(parameter.columns, kernels.panel); ++panel)
             if (turn++ % n == number)  // the kernel only reads w
-                kernels.pack(part(int(p), const_cast<T*>(w), 0, parameter.rows, panel));
+                kernels.pack(part(p, const_cast<T*>(w), 0, parameter.rows, panel));
     }
 }
 
 template <class T>
-Workspace<T>::Workspace(const Program& program, const Plan& plan, const Kernels<T>& kernels, Index capacity, bool backward)
+Workspace<T>::Workspace(const Program& program, const Plan& plan, const Kernels<T>& kernels, Index capacity,
+                        bool backward)
     : capacity(capacity), nodes(program.nodes.size()) {
     const Index P = kernels.panel;
     Index size = 0, widest = 0;
@@ -73,23 +81,25 @@ Workspace<T>::Workspace(const Program& program, const Plan& plan, const Kernels<
         // panels begin on different sets of the cache, so that a row's panels do not displace one another
         auto matrix = [&](Index width) {
             const Index stride = capacity * P + 64 / Index(sizeof(T));
-            return Panels<T>{take(panels(width, P) * stride), stride};
+            return Panels<T>{take(n_panels(width, P) * stride), stride};
         };
         for (std::size_t i = 0; i < nodes.size(); ++i) {
             const Node& node = program.nodes[i];
             const NodePlan& planned = plan.nodes[i];
             OfNode& of = nodes[i];
-            widest = node.width > widest ? node.width : widest;
+            widest = std::max(widest, node.width);
             if (planned.fused < 0) of.value = matrix(node.width);
-            if (node.box == Box::batch_norm || node.box == Box::layer_norm) {
-                of.mean = take(panels(node.width, P) * P);
-                of.variance = take(panels(node.width, P) * P);
-                of.deviation = take(node.box == Box::batch_norm ? panels(node.width, P) * P : panels(capacity, P) * P);
+            const Index columns = n_panels(node.width, P) * P;
+            if (node.box == Box::batch_norm) {
+                of.mean = take(columns);
+                of.variance = take(columns);
+                of.deviation = take(columns);
             }
-            if (!backward || !planned.learns) {
-                if (backward && node.box == Box::dropout) of.stored = matrix(node.width);
-                if (backward && node.unit == Unit::rrelu) of.stored = matrix(node.width);
-                if (backward && i + 1 == nodes.size()) of.delta = matrix(node.width);
+            if (node.box == Box::layer_norm) of.deviation = take(n_panels(capacity, P) * P);
+            if (!backward) continue;
+            if (!planned.learns) {  // nor does it pass gradients, but it draws
+                if (node.box == Box::dropout || node.unit == Unit::rrelu) of.stored = matrix(node.width);
+                if (i + 1 == nodes.size()) of.delta = matrix(node.width);
                 continue;
             }
             of.delta = matrix(node.width);
@@ -98,15 +108,15 @@ Workspace<T>::Workspace(const Program& program, const Plan& plan, const Kernels<
                 of.stored = matrix(node.width);
             if (node.unit == Unit::prelu) of.extra = matrix(node.width);
             if (node.box == Box::batch_norm) {
-                of.mean_dz = take(panels(node.width, P) * P);
-                of.mean_dz_z = take(panels(node.width, P) * P);
+                of.mean_dz = take(columns);
+                of.mean_dz_z = take(columns);
             }
         }
         if (backward) spare = matrix(widest);
         if (!round) memory_ = Memory<T>(size);
     }
     for (std::size_t i = 0; i < nodes.size(); ++i)
-        if (plan.nodes[i].fused >= 0) nodes[i].value = nodes[std::size_t(plan.nodes[i].fused)].value;
+        if (plan.nodes[i].fused >= 0) nodes[i].value = nodes[plan.nodes[i].fused].value;
     shares = Memory<T>(backward ? capacity : 0);
     values = Memory<double>(backward ? capacity : 0);
 }

@@ -97,8 +97,9 @@ class NativeExecutor:
         parameters, buffers, batch, training, seed, step
             As for `loss`.
         total_weight : float or None
-            The rows are a shard of a larger batch of this weight: the results are its share, without penalties. A
-            batch cut into shards of ``SHARD_ROWS`` rows has the sums of theirs, added in order, to the last bit.
+            The rows are a shard of a larger batch of this weight: the results are its share, without penalties. The
+            gradient of a batch that is cut into shards of ``SHARD_ROWS`` rows is the sum of theirs, added in order, to
+            the last bit.
         """
         gradient = numpy.zeros(self.layout.size, self.program.dtype)
         total = -1.0 if total_weight is None else float(total_weight)

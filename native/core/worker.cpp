@@ -1,0 +1,283 @@
+#include "worker.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace clearprop {
+
+namespace {
+
+constexpr Index chunk_rows = 512;      // rows that pass through all nodes before the next ones
+constexpr Index part_rows = 128;       // rows of a weight matrix that are updated at a time,
+constexpr Index small_part_rows = 32;  // and in small networks, so that all threads have the same work
+constexpr Index parts_a_thread = 8;    // enough for that
+constexpr double rows_an_update = 40;  // of whose gradient an update takes the time
+constexpr Index cache_bytes = 700000;  // of a second-level cache, for weights and what belongs to them
+
+}  // namespace
+
+template <class T>
+Run<T>::Run(const Plan& plan, const Weights<T>& weights, Workspace<T>& space, const Step<T>& common, Index rows, int n)
+    : program(weights.program), plan(plan), weights(weights), kernels(weights.kernels), space(space), common(common),
+      n(n), barrier(n), stages(plan.stages(program, common.backward, true)),
+      stages_of_one_row(plan.stages(program, common.backward, false)), passes(n), bounds(n) {
+    set_uses();
+    set_parts(rows);
+    seen.resize(parts.size());
+}
+
+template <class T> void Run<T>::set_uses() {
+    uses.resize(program.parameters.size());
+    for (std::size_t p = 0; p < uses.size(); ++p)
+        for (const NodeUse& use : plan.uses[p]) {
+            const typename Workspace<T>::OfNode& of = space.nodes[use.node];
+            Use<T> pair{{}, of.delta};
+            if (use.input >= 0)
+                pair.x = space.nodes[use.input].value;
+            else if (!use.bias)
+                pair.x = program.nodes[use.node].unit == Unit::prelu ? of.extra : of.stored;
+            uses[p].push_back(pair);
+        }
+}
+
+template <class T> void Run<T>::set_parts(Index rows) {
+    const Index P = kernels.panel;
+    Index large_parts = 0;
+    for (const Parameter& parameter : program.parameters)
+        large_parts += n_panels(parameter.columns, P) * ((parameter.rows + part_rows - 1) / part_rows);
+    const Index usual_height = large_parts < parts_a_thread * n ? small_part_rows : part_rows;
+    double total = 0.0;
+    for (int p = 0; p < int(uses.size()); ++p) {
+        const Parameter& parameter = program.parameters[p];
+        const Sparse<T>* sparse = nullptr;
+        for (const NodeUse& use : plan.uses[p])
+            if (use.input >= 0 && !sparse) sparse = sparse_rows(program.nodes[use.input], *common.batch);
+        // its kernel looks at all entries of x for each part
+        const Index height = sparse ? parameter.rows : usual_height;
+        // one after the other the panels of d pass by the same columns of x, which stay in the second cache
+        for (Index begin = 0; begin < parameter.rows; begin += height)
+            for (Index panel = 0; panel < n_panels(parameter.columns, P); ++panel) {
+                const Index end = std::min(parameter.rows, begin + height);
+                const bool wide = parameter.columns - panel * P > P / 2;
+                const double size = double((end - begin) * (wide ? P : P / 2));
+                const double cost = size * (double(rows) + rows_an_update) * double(uses[p].size());
+                parts.push_back({p, panel, begin, end, sparse, cost});
+                total += cost;
+            }
+    }
+    first_part.assign(n + 1, int(parts.size()));
+    double before = 0.0;
+    for (int at = 0, number = 0; at < int(parts.size()); ++at) {
+        while (number < n && before >= total * number / n) first_part[number++] = at;
+        before += parts[at].cost;
+    }
+}
+
+template <class T> const Measured& Run<T>::seen_by_all(const Step<T>& step) {
+    measured_.inputs.assign(program.nodes.size(), 0.0);
+    measured_.scores = 0.0;
+    measured_.rows = step.n_rows;
+    measured_.batch_statistics = step.batch_statistics();
+    for (const Pass<T>* pass : passes) {
+        for (std::size_t i = 0; i < measured_.inputs.size(); ++i)
+            keep_larger(measured_.inputs[i], pass->inputs_seen[i]);
+        keep_larger(measured_.scores, pass->scores_seen);
+    }
+    return measured_;
+}
+
+template <class T> const std::vector<double>& Run<T>::largest_bounds() {
+    for (const std::vector<double>& of_thread : bounds)
+        for (std::size_t p = 0; p < of_thread.size(); ++p) keep_larger(bounds[0][p], of_thread[p]);
+    return bounds[0];
+}
+
+template <class T> double Run<T>::norm(double Seen::*squares) const {
+    double sum = 0.0;
+    for (const Seen& of_part : seen) sum += of_part.*squares;
+    return std::sqrt(sum);
+}
+
+template <class T> double Run<T>::penalty(double weight) const {
+    double sum = 0.0;
+    for (std::size_t i = 0; i < parts.size(); ++i)
+        sum += program.parameters[parts[i].parameter].penalty(seen[i].weight_sizes, seen[i].weight_squares, weight);
+    return sum;
+}
+
+template <class T> std::vector<double> Run<T>::largest_weights() const {
+    std::vector<double> largest(program.parameters.size(), 0.0);
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        double& most = largest[parts[i].parameter];
+        most = std::max(most, seen[i].largest);
+    }
+    return largest;
+}
+
+template <class T>
+Worker<T>::Worker(Run<T>& run, int number)
+    : run_(run), program_(run.program), kernels_(run.kernels), space_(run.space), number_(number),
+      pass_(program_, run.plan, run.weights, space_) {
+    run.passes[number] = &pass_;
+    Index largest = 0;
+    for (const typename Run<T>::Part& part : run.parts) largest = std::max(largest, part.end - part.begin);
+    scratch_ = Memory<T>((largest + 2 * kernels_.panel) * kernels_.panel);
+}
+
+template <class T> double Worker<T>::pass(const int64_t* rows, Index n_rows, uint64_t step, double total) {
+    pass_.inputs_seen.assign(pass_.inputs_seen.size(), 0.0);
+    pass_.scores_seen = 0.0;
+    step_ = run_.common;
+    step_.rows = rows;
+    step_.n_rows = n_rows;
+    step_.step = step;
+    range_ = share(n_rows, number_, run_.n);
+    weight_ = total;
+    if (total < 0.0) {
+        weight_ = step_.batch->weight ? 0.0 : double(n_rows);
+        for (Index r = 0; step_.batch->weight && r < n_rows; ++r) weight_ += step_.weight(r);
+    }
+    for (Index r = range_.begin; r < range_.end; ++r)
+        space_.shares.data()[r] = T(weight_ > 0.0 ? step_.weight(r) / weight_ : step_.weight(r));
+    if (run_.plan.batch_norm && !step_.batch_statistics()) {
+        if (number_ == 0) pass_.prepare(step_);
+        run_.barrier.wait();
+    }
+    for (const Stage& stage : step_.batch_statistics() ? run_.stages : run_.stages_of_one_row) {
+        if (stage.moments >= 0 || stage.gradient_moments >= 0) {
+            run_.barrier.wait();
+            pass_.statistics(step_, stage, number_, run_.n);
+            run_.barrier.wait();
+        }
+        for (Index at = range_.begin; at < range_.end; at += chunk_rows)
+            pass_.run(step_, stage, at, std::min(range_.end, at + chunk_rows));
+    }
+    return weight_;
+}
+
+template <class T> void Worker<T>::measure() {
+    std::vector<double>& bounds = run_.bounds[number_];
+    bounds.assign(run_.uses.size(), 0.0);
+    for (std::size_t p = 0; p < bounds.size(); ++p) {
+        const Parameter& parameter = program_.parameters[p];
+        for (std::size_t u = 0; u < run_.uses[p].size(); ++u) {
+            const Use<T>& use = run_.uses[p][u];
+            const int input = run_.plan.uses[p][u].input;
+            double x = 1.0;
+            if (input >= 0 && sparse_rows(program_.nodes[input], *step_.batch)) {
+                x = pass_.inputs_seen[program_.nodes[input].input_number()];
+            } else if (use.x.data) {
+                const Index width = parameter.matrix ? parameter.rows : parameter.columns;
+                x = kernels_.largest(use.x, width, range_.begin, range_.end);
+            }
+            const double d = kernels_.largest(use.d, parameter.columns, range_.begin, range_.end);
+            bounds[p] += double(step_.n_rows) * x * d;
+        }
+    }
+}
+
+template <class T> void Worker<T>::expect(const int64_t* rows, Index n_rows) {
+    const Range next = share(n_rows, number_, run_.n);
+    Index width = 0;
+    for (const Node& node : program_.nodes)
+        if (node.box == Box::input && !sparse_rows(node, *step_.batch)) width += node.width;
+    next_rows_ = rows + next.begin;
+    n_next_ = next.size();
+    if (width * n_next_ * Index(sizeof(T)) > cache_bytes / 2) n_next_ = 0;
+}
+
+template <class T> void Worker<T>::fetch(Range rows) const {
+    for (const Node& node : program_.nodes) {
+        if (node.box != Box::input || sparse_rows(node, *step_.batch)) continue;
+        const T* values = step_.batch->inputs[node.input_number()].values;
+        for (Index r = rows.begin; r < rows.end; ++r)
+            for (Index c = 0; c < node.width; c += 64 / Index(sizeof(T)))
+                __builtin_prefetch(values + next_rows_[r] * node.width + c, 0, 2);
+    }
+}
+
+template <class T>
+void Worker<T>::update(const State<T>& state, T* gradient, const std::vector<Update<T>>& updates, Task task) {
+    const bool fetches = program_.n_parameters * Index(sizeof(T)) * 3 > run_.n * cache_bytes;
+    const int first = run_.first_part[number_], last = run_.first_part[number_ + 1];
+    for (int at = first; at < last; ++at) {
+        fetch(share(n_next_, at - first, last - first));
+        const typename Run<T>::Part& part = run_.parts[at];
+        const std::vector<Use<T>>& uses = run_.uses[part.parameter];
+        WeightPart<T> piece = run_.weights.part(part.parameter, state, gradient, part.begin, part.end, part.panel);
+        piece.uses = uses.data();
+        piece.n_uses = int(uses.size());
+        piece.rows = step_.n_rows;
+        piece.fetches = fetches;
+        piece.scratch = scratch_.data();
+        if (task != Task::apply) compute_gradient(part, piece);
+        run_.seen[at] = kernels_.update(piece, updates[part.parameter], task);
+    }
+}
+
+template <class T>
+void Worker<T>::compute_gradient(const typename Run<T>::Part& part, const WeightPart<T>& piece) const {
+    if (part.sparse)
+        kernels_.sparse_gradient(piece, *part.sparse, step_.rows);
+    else if (program_.parameters[part.parameter].matrix)
+        kernels_.gradient(piece);
+    else
+        kernels_.column_sums(piece);
+}
+
+template <class T> void Worker<T>::limit(T* parameters) {
+    int turn = 0;
+    for (int p = 0; p < int(program_.parameters.size()); ++p) {
+        const Parameter& parameter = program_.parameters[p];
+        if (parameter.limit <= 0.0) continue;
+        for (Index panel = 0; panel < n_panels(parameter.columns, kernels_.panel); ++panel)
+            if (turn++ % run_.n == number_)
+                kernels_.limit_columns(run_.weights.part(p, parameters, 0, parameter.rows, panel), T(parameter.limit));
+    }
+}
+
+// The weighted mean of the rows' losses: sums of shards, added in order.
+template <class T> double Worker<T>::loss() const {
+    double sum = 0.0;
+    for (Index begin = 0; begin < step_.n_rows; begin += shard_rows) {
+        double shard = 0.0;
+        for (Index r = begin; r < std::min(step_.n_rows, begin + shard_rows); ++r)
+            shard += space_.values.data()[r] * step_.weight(r);
+        sum += shard;
+    }
+    return weight_ > 0.0 ? sum / weight_ : sum;
+}
+
+template <class T> bool Worker<T>::finite_statistics() const {
+    if (!step_.batch_statistics()) return true;
+    for (std::size_t i = 0; i < program_.nodes.size(); ++i) {
+        const Node& node = program_.nodes[i];
+        if (node.box != Box::batch_norm) continue;
+        const typename Workspace<T>::OfNode& of = space_.nodes[i];
+        if (!std::isfinite(largest_of(of.mean, node.width)) || !std::isfinite(largest_of(of.variance, node.width)))
+            return false;
+    }
+    return true;
+}
+
+template <class T> void Worker<T>::keep_statistics(T* buffers) const {
+    if (!step_.batch_statistics()) return;
+    for (std::size_t i = 0; i < program_.nodes.size(); ++i) {
+        const Node& node = program_.nodes[i];
+        if (node.box != Box::batch_norm) continue;
+        const typename Workspace<T>::OfNode& of = space_.nodes[i];
+        const T momentum = T(node.second), left = T(1.0 - node.second);
+        for (Index c = 0; c < node.width; ++c) {
+            T &mean = buffers[node.buffers[0] + c], &variance = buffers[node.buffers[1] + c];
+            mean = left * mean + momentum * of.mean[c];
+            variance = left * variance + momentum * of.variance[c];
+        }
+    }
+}
+
+template struct Run<float>;
+template struct Run<double>;
+template class Worker<float>;
+template class Worker<double>;
+
+}  // namespace clearprop
