@@ -41,6 +41,7 @@ template <class T> class Executor {
                     const std::function<bool()>& interrupted, int threads);
 
   private:
+    void scores_of_few(const T* parameters, const T* buffers, const Batch<T>& batch, bool link, T* out, int threads);
     // One call at a time: they share the weights in panels and the workspace.
     std::unique_lock<std::mutex> lock();
     // For training on batches of so many rows.

@@ -1,5 +1,6 @@
 #include "pass.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -118,7 +119,7 @@ template <class T> void Pass<T>::forward(const Step<T>& step, int i, Index begin
         }
         case Box::dense: return dense(step, i, begin, end);
         case Box::activation:
-            if (!plan_.nodes[i].within) activate(step, i, x, begin, end);
+            if (!plan_.nodes[i].within) activate(step, i, x, {0, n_panels(n.width, kernels_.panel)}, begin, end);
             return;
         case Box::dropout:
             if (step.training && n.number > 0.0) {
@@ -161,22 +162,28 @@ template <class T> void Pass<T>::dense(const Step<T>& step, int i, Index begin, 
     p.w_panel = step.flat ? kernels_.panel : w.rows * kernels_.panel;
     p.exact = step.flat;
     p.k = w.rows;
-    p.columns = w.columns;
-    p.bias = n.parameters[1] < 0 ? nullptr : weights_.packed[n.parameters[1]].data();
+    const Index P = kernels_.panel;
+    const Range panels = share(n_panels(w.columns, P), step.number, step.n_threads);
+    if (panels.size() == 0) return;
+    p.w += panels.begin * p.w_panel;
+    p.columns = std::min(w.columns - panels.begin * P, panels.size() * P);
+    if (n.parameters[1] >= 0) p.bias = weights_.packed[n.parameters[1]].data() + panels.begin * P;
     p.scale = T(n.number);
     p.relu = fused >= 0 && node(fused).unit == Unit::relu;
     p.factor.kind = Derivative::one;
     p.y = at(i).value;
+    p.y.data += panels.begin * p.y.stride;
     const Sparse<T>* sparse = sparse_rows(node(n.inputs[0]), *step.batch);
     if (sparse)
         kernels_.sparse_product(p, *sparse, step.rows, begin, end);
     else
         kernels_.product(p, begin, end);
     if (fused >= 0 && (sparse || !p.relu) && node(fused).unit != Unit::identity)
-        activate(step, fused, at(fused).value, begin, end);
+        activate(step, fused, at(fused).value, panels, begin, end);
 }
 
-template <class T> void Pass<T>::activate(const Step<T>& step, int i, Panels<T> a, Index begin, Index end) {
+template <class T>
+void Pass<T>::activate(const Step<T>& step, int i, Panels<T> a, Range panels, Index begin, Index end) {
     const Node& n = node(i);
     const typename Workspace<T>::OfNode& of = at(i);
     Activation<T> f{};
@@ -194,7 +201,8 @@ template <class T> void Pass<T>::activate(const Step<T>& step, int i, Panels<T> 
             for (Index c = 0; c < n.width; ++c)
                 for (Index r = begin; r < end; ++r) entry(of.stored, kernels_.panel, r, c) = f.parameter;
     }
-    kernels_.activate(f, n.width, begin, end);
+    for (Panels<T>* panels_of : {&f.a, &f.h}) panels_of->data += panels.begin * panels_of->stride;
+    kernels_.activate(f, std::min(n.width - panels.begin * kernels_.panel, panels.size() * kernels_.panel), begin, end);
 }
 
 // The random numbers of a box in training: dropout's mask, rrelu's slopes.

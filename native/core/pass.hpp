@@ -5,6 +5,7 @@
 
 #include "memory.hpp"
 #include "plan.hpp"
+#include "pool.hpp"
 
 namespace clearprop {
 
@@ -62,6 +63,7 @@ template <class T> struct Step {
     const T* parameters = nullptr;   // read where `flat`
     bool flat = false;               // few rows: matrices are read where they lie
     const T* buffers = nullptr;      // running statistics, where the batch has none
+    int number = 0, n_threads = 1;   // which share of the columns of dense boxes is computed
 
     // Batch norm takes the statistics of the batch, and of one row there are none.
     bool batch_statistics() const { return training && n_rows > 1; }
@@ -94,7 +96,7 @@ template <class T> class Pass {
     void backward(const Step<T>& step, int i, Index begin, Index end);
     void dense(const Step<T>& step, int i, Index begin, Index end);
     void dense_back(int i, Index begin, Index end);
-    void activate(const Step<T>& step, int i, Panels<T> a, Index begin, Index end);
+    void activate(const Step<T>& step, int i, Panels<T> a, Range panels, Index begin, Index end);
     void draw(const Step<T>& step, int i, Index begin, Index end);
     void copy(Panels<T> from, Index from_column, Panels<T> to, Index to_column, Index columns, Index begin, Index end);
     void give(int i, int which, Panels<T> d, Index begin, Index end);

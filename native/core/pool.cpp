@@ -35,34 +35,60 @@ struct Board {
 thread_local Board* board = nullptr;
 thread_local int seat_number = 0;
 
-// Where a waiting thread sits on the processor of one with a lower number, it moves to another, once: schedulers put a
-// thread next to the one that woke it, and leave both there for long. Affinity is as before when this returns.
-void spread() {
 #if defined(__linux__)
-    if (!board || seat_number >= most_seats) return;
-    const int here = sched_getcpu();
-    board->cpus[seat_number].store(here, std::memory_order_relaxed);
-    if (here < 0 || here >= CPU_SETSIZE) return;
-    cpu_set_t allowed, elsewhere;
-    CPU_ZERO(&allowed);
-    if (seat_number == 0 || sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
-    elsewhere = allowed;
-    for (int i = 0; i < seat_number; ++i) {
-        const int taken = board->cpus[i].load(std::memory_order_relaxed);
-        if (taken >= 0 && taken < CPU_SETSIZE) CPU_CLR(taken, &elsewhere);
+
+// Notes where this thread is, and finds the processors that none with a lower number was last seen on. Schedulers put a
+// thread next to the one that wakes it, and leave both there for long.
+class Elsewhere {
+  public:
+    Elsewhere() {
+        if (!board || seat_number >= most_seats) return;
+        const int here = sched_getcpu();
+        board->cpus[seat_number].store(here, std::memory_order_relaxed);
+        CPU_ZERO(&allowed_);
+        if (seat_number == 0 || here < 0 || here >= CPU_SETSIZE) return;
+        if (sched_getaffinity(0, sizeof allowed_, &allowed_) != 0) return;
+        elsewhere_ = allowed_;
+        for (int i = 0; i < seat_number; ++i) {
+            const int taken = board->cpus[i].load(std::memory_order_relaxed);
+            if (taken >= 0 && taken < CPU_SETSIZE) CPU_CLR(taken, &elsewhere_);
+        }
+        known_ = CPU_COUNT(&elsewhere_) > 0;
+        crowded_ = known_ && !CPU_ISSET(here, &elsewhere_);
     }
-    if (CPU_ISSET(here, &elsewhere) || CPU_COUNT(&elsewhere) == 0) return;
-    if (sched_setaffinity(0, sizeof elsewhere, &elsewhere) == 0) sched_setaffinity(0, sizeof allowed, &allowed);
+
+    bool crowded() const { return crowded_; }  // another thread is on this processor
+    void go() { moved_ = known_ && sched_setaffinity(0, sizeof elsewhere_, &elsewhere_) == 0; }
+    ~Elsewhere() {  // affinity is as before
+        if (moved_) sched_setaffinity(0, sizeof allowed_, &allowed_);
+    }
+
+  private:
+    cpu_set_t allowed_, elsewhere_;
+    bool known_ = false, crowded_ = false, moved_ = false;
+};
+
+#else
+
+struct Elsewhere {
+    bool crowded() const { return false; }
+    void go() {}
+};
+
 #endif
-}
 
 // Waits until `value` is no longer `old`.
 template <class T> void wait_while(const std::atomic<T>& value, T old) {
     for (int i = 0; i < spins; ++i) {
         if (value.load(std::memory_order_acquire) != old) return;
-        if (i == spins_before_yield) spread();
+        if (i == spins_before_yield) {
+            Elsewhere elsewhere;
+            if (elsewhere.crowded()) elsewhere.go();
+        }
         i < spins_before_yield || i % 64 ? relax() : std::this_thread::yield();
     }
+    Elsewhere elsewhere;
+    elsewhere.go();  // so that it is not woken on the processor of the thread that wakes it
     while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
 }
 
@@ -99,7 +125,7 @@ class Pool {
             seats_[i]->asked.notify_one();
         }
         board = &board_;
-        spread();
+        Elsewhere();  // notes where the caller is
         work(0);
         board = nullptr;
         for (int i = 0; i < n - 1; ++i) {

@@ -7,6 +7,8 @@ namespace clearprop {
 
 namespace {
 
+constexpr Index parameters_worth_a_thread = 150000;  // about the time that a sleeping thread takes to wake
+
 constexpr Index few_rows = 16;       // up to here, packing the weights costs more than it saves
 constexpr Index chunk_size = 65536;  // numbers of the widest node that stay in the second cache
 
@@ -31,12 +33,9 @@ template <class T>
 void Executor<T>::scores(const T* parameters, const T* buffers, const Batch<T>& batch, bool link, T* out, int threads) {
     if (batch.n_rows == 0) return;
     const std::unique_lock held = lock();
-    const bool flat = batch.n_rows <= few_rows;
-    const int n = flat ? 1 : threads_for(plan_.forward_operations * double(batch.n_rows), threads);
-    if (flat)
-        weights_.pack(parameters, false, 0, 1);
-    else
-        weights_.reserve();
+    if (batch.n_rows <= few_rows) return scores_of_few(parameters, buffers, batch, link, out, threads);
+    const int n = threads_for(plan_.forward_operations * double(batch.n_rows), threads);
+    weights_.reserve();
     const Stage stage = plan_.stages(program_, false, false)[0];
     const Index width = program_.nodes.back().width;
     Index widest = 1;
@@ -46,13 +45,11 @@ void Executor<T>::scores(const T* parameters, const T* buffers, const Batch<T>& 
     const Index n_chunks = (batch.n_rows + chunk_rows - 1) / chunk_rows;
     Barrier packed(n);
     run_parallel(n, [&](int number) {
-        if (!flat) {
-            weights_.pack(parameters, true, number, n);
-            packed.wait();
-        }
+        weights_.pack(parameters, true, number, n);
+        packed.wait();
         Workspace<T> space(program_, plan_, kernels_, chunk_rows, false);
         Pass<T> pass(program_, plan_, weights_, space);
-        Step<T> step{.parameters = parameters, .flat = flat, .buffers = buffers};
+        Step<T> step{.buffers = buffers};
         pass.prepare(step);
         const Range chunks = share(n_chunks, number, n);
         for (Index at = chunks.begin; at < chunks.end; ++at) {
@@ -64,6 +61,33 @@ void Executor<T>::scores(const T* parameters, const T* buffers, const Batch<T>& 
             if (link) pass.link(step.n_rows);
             kernels_.store_rows(space.nodes.back().value, width, 0, step.n_rows, out + begin * width);
         }
+    });
+}
+
+// Few rows read the weights where they lie, and large networks more of them in a microsecond than one thread can: the
+// threads divide the columns of each dense box.
+template <class T>
+void Executor<T>::scores_of_few(const T* parameters, const T* buffers, const Batch<T>& batch, bool link, T* out,
+                                int threads) {
+    weights_.pack(parameters, false, 0, 1);
+    Workspace<T> space(program_, plan_, kernels_, batch.n_rows, false);
+    const int n = program_.n_parameters < parameters_worth_a_thread ? 1 : threads;
+    const Batch<T> rest = inputs_from(program_, batch, 0);
+    Barrier barrier(n);
+    run_parallel(n, [&](int number) {
+        Pass<T> pass(program_, plan_, weights_, space);
+        const Step<T> step{.batch = &rest, .n_rows = batch.n_rows, .parameters = parameters, .flat = true,
+                           .buffers = buffers, .number = number, .n_threads = n};
+        if (number == 0) pass.prepare(step);
+        for (int i = 0; i < int(program_.nodes.size()); ++i) {
+            const bool divided = program_.nodes[i].box == Box::dense;
+            if (divided) barrier.wait();
+            if (divided || number == 0) pass.run(step, {.forward_begin = i, .forward_end = i + 1}, 0, batch.n_rows);
+            if (divided) barrier.wait();
+        }
+        if (number > 0) return;
+        if (link) pass.link(batch.n_rows);
+        kernels_.store_rows(space.nodes.back().value, program_.nodes.back().width, 0, batch.n_rows, out);
     });
 }
 

@@ -157,12 +157,15 @@ template <class T> Seen update(const WeightPart<T>& p, const Update<T>& u, Task 
 
 // Copies rows [begin, end) of a panel of the flat weights to the packed and the transposed panels.
 template <class T> void pack(const WeightPart<T>& p) {
-    constexpr int P = panel<T>;
+    constexpr int P = panel<T>, L = lanes<T>;
     const Index columns = p.n_out - p.panel * P < P ? p.n_out - p.panel * P : P;
     for (Index i = p.begin; i < p.end; ++i) {
         const T* from = p.w + i * p.n_out + p.panel * P;
         T* to = p.packed + p.panel * p.packed_panel + i * P;
-        for (Index j = 0; j < P; ++j) to[j] = j < columns ? from[j] : T(0);
+        for (int n = 0; n < P; n += L) {
+            const Index left = columns - n;
+            store(to + n, left >= L ? load(from + n) : left > 0 ? load(from + n, int(left)) : V<T>{});
+        }
     }
     if (p.transposed) transpose(p);
 }
