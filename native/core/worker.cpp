@@ -10,7 +10,7 @@ namespace {
 constexpr Index chunk_rows = 512;      // rows that pass through all nodes before the next ones
 constexpr Index part_rows = 128;       // rows of a weight matrix that are updated at a time,
 constexpr Index small_part_rows = 32;  // and in small networks, so that all threads have the same work
-constexpr Index parts_a_thread = 8;    // enough for that
+constexpr Index few_parts = 32;        // (whatever their number: norms and penalties are sums over parts)
 constexpr double rows_an_update = 40;  // of whose gradient an update takes the time
 constexpr Index cache_bytes = 700000;  // of a second-level cache, for weights and what belongs to them
 
@@ -45,7 +45,7 @@ template <class T> void Run<T>::set_parts(Index rows) {
     Index large_parts = 0;
     for (const Parameter& parameter : program.parameters)
         large_parts += n_panels(parameter.columns, P) * ((parameter.rows + part_rows - 1) / part_rows);
-    const Index usual_height = large_parts < parts_a_thread * n ? small_part_rows : part_rows;
+    const Index usual_height = large_parts < few_parts ? small_part_rows : part_rows;
     double total = 0.0;
     for (int p = 0; p < int(uses.size()); ++p) {
         const Parameter& parameter = program.parameters[p];
