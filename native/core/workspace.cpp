@@ -70,6 +70,9 @@ Workspace<T>::Workspace(const Program& program, const Plan& plan, const Kernels<
     : capacity(capacity), nodes(program.nodes.size()) {
     const Index P = kernels.panel;
     Index size = 0, widest = 0;
+    bool adds = false;
+    for (const NodePlan& planned : plan.nodes)
+        for (bool one : planned.adds) adds = adds || one;
     // first all sizes, then the places: one piece of memory
     for (int round = 0; round < 2; ++round) {
         T* next = round ? memory_.data() : nullptr;
@@ -102,7 +105,7 @@ Workspace<T>::Workspace(const Program& program, const Plan& plan, const Kernels<
                 if (i + 1 == nodes.size()) of.delta = matrix(node.width);
                 continue;
             }
-            of.delta = matrix(node.width);
+            if (!planned.folded) of.delta = matrix(node.width);
             const bool keeps = node.box == Box::dropout || node.box == Box::batch_norm || node.box == Box::layer_norm;
             if (keeps || (node.box == Box::activation && planned.derivative == Derivative::stored))
                 of.stored = matrix(node.width);
@@ -112,7 +115,7 @@ Workspace<T>::Workspace(const Program& program, const Plan& plan, const Kernels<
                 of.mean_dz_z = take(columns);
             }
         }
-        if (backward) spare = matrix(widest);
+        if (backward && adds) spare = matrix(widest);
         if (!round) memory_ = Memory<T>(size);
     }
     for (std::size_t i = 0; i < nodes.size(); ++i)
