@@ -39,8 +39,7 @@ class Growth:
 
 def bound(task: Task) -> float:
     """Return what clearprop may take, in MB."""
-    given = (array for pair in task.parameters for array in pair)  # loaded as well, and kept
-    data = task.X.nbytes + task.y.nbytes + task.orders.nbytes + sum(array.nbytes for array in given)
+    data = task.X.nbytes + task.y.nbytes + task.orders.nbytes
     return (data + 1.2 * task.net.n_parameters * (1 + SLOTS + 2) * task.X.itemsize) / 1e6 + 64
 
 
