@@ -8,7 +8,6 @@ namespace clearprop {
 namespace {
 
 constexpr Index parameters_worth_a_thread = 150000;  // about the time that a sleeping thread takes to wake
-
 constexpr Index few_rows = 16;       // up to here, packing the weights costs more than it saves
 constexpr Index chunk_size = 65536;  // numbers of the widest node that stay in the second cache
 

@@ -40,53 +40,9 @@ template <> struct Numbers<double> {
     static constexpr double identity = 0x1p-54;
 };
 
-// These keep a NaN in a. They are written out because g++ 12 makes up to six instructions of `limit < a ? limit : a`.
-CLEARPROP_INLINE F at_most(F a, F limit) {
-#if CLEARPROP_VECTOR_BYTES == 64
-    return (F)_mm512_maskz_min_ps((__mmask16)-1, (__m512)limit, (__m512)a);
-#elif CLEARPROP_VECTOR_BYTES == 32
-    return (F)_mm256_min_ps((__m256)limit, (__m256)a);
-#elif defined(__SSE2__)
-    return (F)_mm_min_ps((__m128)limit, (__m128)a);
-#else
-    return limit < a ? limit : a;
-#endif
-}
-CLEARPROP_INLINE D at_most(D a, D limit) {
-#if CLEARPROP_VECTOR_BYTES == 64
-    return (D)_mm512_maskz_min_pd((__mmask8)-1, (__m512d)limit, (__m512d)a);
-#elif CLEARPROP_VECTOR_BYTES == 32
-    return (D)_mm256_min_pd((__m256d)limit, (__m256d)a);
-#elif defined(__SSE2__)
-    return (D)_mm_min_pd((__m128d)limit, (__m128d)a);
-#else
-    return limit < a ? limit : a;
-#endif
-}
-CLEARPROP_INLINE F at_least(F a, F limit) {
-#if CLEARPROP_VECTOR_BYTES == 64
-    return (F)_mm512_maskz_max_ps((__mmask16)-1, (__m512)limit, (__m512)a);
-#elif CLEARPROP_VECTOR_BYTES == 32
-    return (F)_mm256_max_ps((__m256)limit, (__m256)a);
-#elif defined(__SSE2__)
-    return (F)_mm_max_ps((__m128)limit, (__m128)a);
-#else
-    return limit > a ? limit : a;
-#endif
-}
-CLEARPROP_INLINE D at_least(D a, D limit) {
-#if CLEARPROP_VECTOR_BYTES == 64
-    return (D)_mm512_maskz_max_pd((__mmask8)-1, (__m512d)limit, (__m512d)a);
-#elif CLEARPROP_VECTOR_BYTES == 32
-    return (D)_mm256_max_pd((__m256d)limit, (__m256d)a);
-#elif defined(__SSE2__)
-    return (D)_mm_max_pd((__m128d)limit, (__m128d)a);
-#else
-    return limit > a ? limit : a;
-#endif
-}
-template <class T> CLEARPROP_INLINE V<T> at_most(V<T> a, T limit) { return at_most(a, broadcast<T>(limit)); }
-template <class T> CLEARPROP_INLINE V<T> at_least(V<T> a, T limit) { return at_least(a, broadcast<T>(limit)); }
+// These keep a NaN in a.
+template <class T> CLEARPROP_INLINE V<T> at_most(V<T> a, T limit) { return smaller(broadcast<T>(limit), a); }
+template <class T> CLEARPROP_INLINE V<T> at_least(V<T> a, T limit) { return larger(broadcast<T>(limit), a); }
 
 // c0 + c1 x + c2 x^2 + ...: the odd and the even powers apart, which halves the chain of dependent operations
 template <class T> CLEARPROP_INLINE V<T> every_other(V<T>, T c) { return broadcast<T>(c); }

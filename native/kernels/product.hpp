@@ -6,10 +6,10 @@
 
 namespace clearprop::CLEARPROP_TARGET {
 
-template <class T> constexpr int panel = 2 * lanes<T>;                      // columns of a panel
-constexpr int tile_rows = CLEARPROP_VECTOR_BYTES == 64 ? 14 : 6;            // rows of a tile of y: all registers
-constexpr int gradient_rows = CLEARPROP_VECTOR_BYTES == 64 ? 8 : 4;         // rows of a tile of x^T d
-template <class T> constexpr Index k_block = 2048 / sizeof(T);          // W of a block and panel stays in cache
+template <class T> constexpr int panel = 2 * lanes<T>;               // columns of a panel
+constexpr int tile_rows = CLEARPROP_VECTOR_BYTES == 64 ? 14 : 6;     // rows of a tile of y: all registers
+constexpr int gradient_rows = CLEARPROP_VECTOR_BYTES == 64 ? 8 : 4;  // rows of a tile of x^T d
+template <class T> constexpr Index k_block = 2048 / sizeof(T);       // measured; W of a block and panel stays in cache
 
 template <class T> CLEARPROP_INLINE V<T> derivative(Derivative kind, const T* p) {
     const T one = 1;
@@ -99,7 +99,8 @@ void tile(const Product<T>& p, Index row, Index column, Index k0, Index k1) {
 }
 
 template <class T, int R = tile_rows>
-CLEARPROP_INLINE void tile_of(int rows, bool wide, bool exact, const Product<T>& p, Index row, Index column, Index k0, Index k1) {
+CLEARPROP_INLINE void tile_of(int rows, bool wide, bool exact, const Product<T>& p, Index row, Index column, Index k0,
+                              Index k1) {
     if constexpr (R > 0) {
         if (rows != R) return tile_of<T, R - 1>(rows, wide, exact, p, row, column, k0, k1);
         if (exact)
@@ -112,8 +113,7 @@ template <class T> CLEARPROP_INLINE void prefetch(const T* from, Index n) {  // 
     for (Index i = 0; i < n; i += 64 / Index(sizeof(T))) __builtin_prefetch(from + i, 0, 2);
 }
 
-// Rows [begin, end) of y. A block of W stays in the first cache while all rows pass by, the rows' x in the second; the
-// next block is fetched meanwhile.
+// Rows [begin, end) of y. A block of W stays in cache while all rows pass by; the next block is fetched meanwhile.
 template <class T> void product(const Product<T>& p, Index begin, Index end) {
     constexpr int P = panel<T>;
     const Index tiles = (end - begin + tile_rows - 1) / tile_rows;

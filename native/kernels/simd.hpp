@@ -1,4 +1,4 @@
-// Vectors of one instruction set: the only place that knows intrinsics.
+// Vectors of one instruction set, and the intrinsics that more than one kernel needs.
 //
 // Everything lies in clearprop::CLEARPROP_TARGET and nothing of the standard library is included, so that no inline
 // function compiled for a wide instruction set can be linked into code that runs on a narrow one.
@@ -143,11 +143,14 @@ CLEARPROP_INLINE F abs(F a) { return (F)((FI)a & 0x7fffffff); }
 CLEARPROP_INLINE D abs(D a) { return (D)((DI)a & 0x7fffffffffffffffLL); }
 template <class M, class A> CLEARPROP_INLINE A select(M mask, A yes, A no) { return mask ? yes : no; }
 
-CLEARPROP_INLINE F larger(F a, F b) {  // b where one is NaN
+// Written out, because g++ 12 makes up to six instructions of `a > b ? a : b`; b where one is NaN.
+CLEARPROP_INLINE F larger(F a, F b) {
 #if CLEARPROP_VECTOR_BYTES == 64
     return (F)_mm512_maskz_max_ps((__mmask16)-1, (__m512)a, (__m512)b);
 #elif CLEARPROP_VECTOR_BYTES == 32
     return (F)_mm256_max_ps((__m256)a, (__m256)b);
+#elif defined(__SSE2__)
+    return (F)_mm_max_ps((__m128)a, (__m128)b);
 #else
     return a > b ? a : b;
 #endif
@@ -158,8 +161,34 @@ CLEARPROP_INLINE D larger(D a, D b) {
     return (D)_mm512_maskz_max_pd((__mmask8)-1, (__m512d)a, (__m512d)b);
 #elif CLEARPROP_VECTOR_BYTES == 32
     return (D)_mm256_max_pd((__m256d)a, (__m256d)b);
+#elif defined(__SSE2__)
+    return (D)_mm_max_pd((__m128d)a, (__m128d)b);
 #else
     return a > b ? a : b;
+#endif
+}
+
+CLEARPROP_INLINE F smaller(F a, F b) {
+#if CLEARPROP_VECTOR_BYTES == 64
+    return (F)_mm512_maskz_min_ps((__mmask16)-1, (__m512)a, (__m512)b);
+#elif CLEARPROP_VECTOR_BYTES == 32
+    return (F)_mm256_min_ps((__m256)a, (__m256)b);
+#elif defined(__SSE2__)
+    return (F)_mm_min_ps((__m128)a, (__m128)b);
+#else
+    return a < b ? a : b;
+#endif
+}
+
+CLEARPROP_INLINE D smaller(D a, D b) {
+#if CLEARPROP_VECTOR_BYTES == 64
+    return (D)_mm512_maskz_min_pd((__mmask8)-1, (__m512d)a, (__m512d)b);
+#elif CLEARPROP_VECTOR_BYTES == 32
+    return (D)_mm256_min_pd((__m256d)a, (__m256d)b);
+#elif defined(__SSE2__)
+    return (D)_mm_min_pd((__m128d)a, (__m128d)b);
+#else
+    return a < b ? a : b;
 #endif
 }
 

@@ -109,7 +109,7 @@ class Network(SavedNetwork):
                 "units."
             ) from None
         self.buffer_vector = self.buffer_layout.initial(self.seed, self.dtype)
-        self._executors: dict[str, Any] = {}
+        self._executors: dict[str | None, Any] = {}  # by engine; None: for predictions
 
     @classmethod
     def from_program(cls, program: Program, *, seed: int = 0, engine: str = "auto") -> Self:
@@ -150,15 +150,15 @@ class Network(SavedNetwork):
 
     def executor(self, optimizer: Optimizer | None = None) -> Executor:
         """Return what computes this network, compiled at the first call."""
-        if optimizer is None and "" in self._executors:
-            known: Executor = self._executors[""]
+        if optimizer is None and None in self._executors:  # the hot path of predictions
+            known: Executor = self._executors[None]
             return known
         engine = choose(self.engine, self.program, optimizer)
         if engine.name not in self._executors:
             self._executors[engine.name] = engine.compile(self.program)
         executor: Executor = self._executors[engine.name]
         if optimizer is None:
-            self._executors[""] = executor
+            self._executors[None] = executor
         return executor
 
     def refusals(self, optimizer: Optimizer | None = None) -> dict[str, str]:
@@ -208,8 +208,9 @@ class Network(SavedNetwork):
         rows = self.inputs(X)
         with numpy.errstate(all="ignore"):
             prediction = self.executor().predictions(self.vector, self.buffer_vector, rows)
-        if not numpy.isfinite(prediction).all():
-            self.scores(X)  # says so where they are the cause
+        if numpy.isfinite(prediction).all():
+            return prediction
+        self.scores(X)  # says so where they are the cause
         return self._finite("prediction", prediction)
 
     def loss(self, X: Any, y: Any, sample_weight: Any = None, *, training: bool = False) -> float:

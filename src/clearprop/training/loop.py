@@ -292,7 +292,8 @@ def _rates(rate: Any, steps: range, state: TrainState) -> Any:
     except (TypeError, ValueError):
         pass
     # what is wrong with which of them
-    checked = (check_real("train", f"learning_rate({step})", rate(step), low=0.0) for step in steps)
+    named = zip(steps, values, strict=True)
+    checked = (check_real("train", f"learning_rate({step})", value, low=0.0) for step, value in named)
     return numpy.fromiter(checked, numpy.float64)
 
 
