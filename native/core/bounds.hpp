@@ -7,7 +7,10 @@
 // the array engine, which looks at every number.
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
+#include <type_traits>
 #include <vector>
 
 #include "plan.hpp"
@@ -19,10 +22,13 @@ inline void keep_larger(double& largest, double seen) {
     if (!(seen <= largest) && largest == largest) largest = seen;
 }
 
+// Largest |value|; NaN where there is one. Without the sign, the bits of numbers are in the order of the numbers, and
+// NaN comes last.
 template <class T> double largest_of(const T* values, Index n) {
-    double largest = 0.0;
-    for (Index i = 0; i < n; ++i) keep_larger(largest, std::abs(double(values[i])));
-    return largest;
+    using Bits = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
+    Bits most = 0;
+    for (Index i = 0; i < n; ++i) most = std::max(most, std::bit_cast<Bits>(std::abs(values[i])));
+    return double(std::bit_cast<T>(most));
 }
 
 // What is known of a step.

@@ -96,7 +96,6 @@ Epoch Executor<T>::run_epoch(const State<T>& state, const Optimizer& optimizer, 
             }
             if (verdict == Verdict::stop) break;
             if (number == 0) worker.keep_statistics(state.buffers);
-            worker.expect(order + end, std::min(batch_size, n_rows - end));
             auto record = [&] {
                 epoch.gradient_norm = run.norm(&Seen::squares);
                 penalty[at] = run.penalty(weight);
@@ -115,7 +114,7 @@ Epoch Executor<T>::run_epoch(const State<T>& state, const Optimizer& optimizer, 
             }
             if (limited) {
                 run.barrier.wait();
-                worker.limit(state.parameters);
+                worker.limit();
             }
             run.barrier.wait([&] {
                 if (!clips) record();
@@ -123,6 +122,7 @@ Epoch Executor<T>::run_epoch(const State<T>& state, const Optimizer& optimizer, 
                 epoch.done = at + 1;
             });
         }
+        weights_.unpack(state.parameters, number, n);
     });
     return epoch;
 }

@@ -79,6 +79,7 @@ template <class T>
 void Executor<T>::apply(const State<T>& state, const Optimizer& optimizer, T* gradient, double rate) {
     const std::unique_lock held = lock();
     weights_.reserve();
+    weights_.pack(state.parameters, true, 0, 1);
     std::vector<Update<T>> updates;
     set_updates(updates, optimizer, rate, state.step + 1, 0.0);
     for (int p = 0; p < int(updates.size()); ++p) {
@@ -90,6 +91,7 @@ void Executor<T>::apply(const State<T>& state, const Optimizer& optimizer, T* gr
             if (parameter.limit > 0.0) kernels_.limit_columns(piece, T(parameter.limit));
         }
     }
+    weights_.unpack(state.parameters, 0, 1);
 }
 
 // The equations stand in clearprop.optimizers; Adam's corrections are moved into rate and epsilon.

@@ -13,6 +13,7 @@ namespace clearprop {
 inline Index n_panels(Index columns, Index panel) { return (columns + panel - 1) / panel; }
 
 // The parameters as the kernels take them: matrices in panels and transposed panels, vectors filled up to whole panels.
+// Updates happen here; the flat vector is read before them and written after them.
 template <class T> struct Weights {
     Weights(const Program& program, const Plan& plan, const Kernels<T>& kernels);
 
@@ -22,6 +23,8 @@ template <class T> struct Weights {
     WeightPart<T> part(int parameter, const State<T>& state, T* gradient, Index begin, Index end, Index panel) const;
     // Brings vectors, and with `matrices` everything, up to date with the flat vector; thread `number` of `n`.
     void pack(const T* w, bool matrices, int number, int n) const;
+    // Brings the flat vector up to date with what was updated here.
+    void unpack(T* w, int number, int n) const;
 
     const Program& program;
     const Kernels<T>& kernels;
@@ -29,6 +32,7 @@ template <class T> struct Weights {
     void reserve();
 
   private:
+    void each_panel(T* w, bool matrices, int number, int n, void (*kernel)(const WeightPart<T>&)) const;
     std::vector<bool> wants_transposed_;
 };
 

@@ -7,7 +7,7 @@ namespace clearprop {
 
 namespace {
 
-constexpr Index chunk_rows = 512;      // rows that pass through all nodes before the next ones
+constexpr Index chunk_rows = 256;      // rows that pass through all nodes before the next ones
 constexpr Index part_rows = 128;       // rows of a weight matrix that are updated at a time,
 constexpr Index small_part_rows = 32;  // and in small networks, so that all threads have the same work
 constexpr Index few_parts = 32;        // (whatever their number: norms and penalties are sums over parts)
@@ -176,32 +176,11 @@ template <class T> void Worker<T>::measure() {
     }
 }
 
-template <class T> void Worker<T>::expect(const int64_t* rows, Index n_rows) {
-    const Range next = share(n_rows, number_, run_.n);
-    Index width = 0;
-    for (const Node& node : program_.nodes)
-        if (node.box == Box::input && !sparse_rows(node, *step_.batch)) width += node.width;
-    next_rows_ = rows + next.begin;
-    n_next_ = next.size();
-    if (width * n_next_ * Index(sizeof(T)) > cache_bytes / 2) n_next_ = 0;
-}
-
-template <class T> void Worker<T>::fetch(Range rows) const {
-    for (const Node& node : program_.nodes) {
-        if (node.box != Box::input || sparse_rows(node, *step_.batch)) continue;
-        const T* values = step_.batch->inputs[node.input_number()].values;
-        for (Index r = rows.begin; r < rows.end; ++r)
-            for (Index c = 0; c < node.width; c += 64 / Index(sizeof(T)))
-                __builtin_prefetch(values + next_rows_[r] * node.width + c, 0, 2);
-    }
-}
-
 template <class T>
 void Worker<T>::update(const State<T>& state, T* gradient, const std::vector<Update<T>>& updates, Task task) {
     const bool fetches = program_.n_parameters * Index(sizeof(T)) * 3 > run_.n * cache_bytes;
     const int first = run_.first_part[number_], last = run_.first_part[number_ + 1];
     for (int at = first; at < last; ++at) {
-        fetch(share(n_next_, at - first, last - first));
         const typename Run<T>::Part& part = run_.parts[at];
         const std::vector<Use<T>>& uses = run_.uses[part.parameter];
         WeightPart<T> piece = run_.weights.part(part.parameter, state, gradient, part.begin, part.end, part.panel);
@@ -225,14 +204,14 @@ void Worker<T>::compute_gradient(const typename Run<T>::Part& part, const Weight
         kernels_.column_sums(piece);
 }
 
-template <class T> void Worker<T>::limit(T* parameters) {
+template <class T> void Worker<T>::limit() {
     int turn = 0;
     for (int p = 0; p < int(program_.parameters.size()); ++p) {
         const Parameter& parameter = program_.parameters[p];
         if (parameter.limit <= 0.0) continue;
         for (Index panel = 0; panel < n_panels(parameter.columns, kernels_.panel); ++panel)
             if (turn++ % run_.n == number_)
-                kernels_.limit_columns(run_.weights.part(p, parameters, 0, parameter.rows, panel), T(parameter.limit));
+                kernels_.limit_columns(run_.weights.part(p, nullptr, 0, parameter.rows, panel), T(parameter.limit));
     }
 }
 

@@ -66,12 +66,10 @@ template <class T> class Worker {
     double pass(const int64_t* rows, Index n_rows, uint64_t step, double total);
     // Bounds of the gradients, from what is now in memory of this thread's rows.
     void measure();
-    // Rows of the next step: they are fetched into the cache while the weights are updated.
-    void expect(const int64_t* rows, Index n_rows);
     // Gradient, update or both of this thread's parts.
     void update(const State<T>& state, T* gradient, const std::vector<Update<T>>& updates, Task task);
     // Max-norm, for this thread's share of the columns.
-    void limit(T* parameters);
+    void limit();
 
     // Of the whole step, when all threads have passed its rows; for one of them.
     double loss() const;
@@ -81,7 +79,6 @@ template <class T> class Worker {
     const Step<T>& step() const { return step_; }
 
   private:
-    void fetch(Range rows) const;
     void compute_gradient(const typename Run<T>::Part& part, const WeightPart<T>& piece) const;
 
     Run<T>& run_;
@@ -94,8 +91,6 @@ template <class T> class Worker {
     Step<T> step_;
     double weight_ = 0.0;
     Range range_;  // this thread's rows of the step
-    const int64_t* next_rows_ = nullptr;
-    Index n_next_ = 0;
 };
 
 // Of all threads, made before they begin: a thread that failed would leave the others waiting for it.

@@ -30,7 +30,7 @@ template <class T>
 WeightPart<T> Weights<T>::part(int p, T* w, Index begin, Index end, Index panel) const {
     const Parameter& parameter = program.parameters[p];
     WeightPart<T> part{};
-    part.w = w + parameter.start;
+    part.w = w ? w + parameter.start : nullptr;
     part.n_in = parameter.rows;
     part.n_out = parameter.columns;
     part.begin = begin;
@@ -54,13 +54,21 @@ WeightPart<T> Weights<T>::part(int p, const State<T>& state, T* gradient, Index 
 }
 
 template <class T> void Weights<T>::pack(const T* w, bool matrices, int number, int n) const {
+    each_panel(const_cast<T*>(w), matrices, number, n, kernels.pack);  // which only reads w
+}
+
+template <class T> void Weights<T>::unpack(T* w, int number, int n) const {
+    each_panel(w, true, number, n, kernels.unpack);
+}
+
+template <class T>
+void Weights<T>::each_panel(T* w, bool matrices, int number, int n, void (*kernel)(const WeightPart<T>&)) const {
     int turn = 0;
     for (int p = 0; p < int(packed.size()); ++p) {
         const Parameter& parameter = program.parameters[p];
         if (parameter.matrix && !matrices) continue;
         for (Index panel = 0; panel < n_panels(parameter.columns, kernels.panel); ++panel)
-            if (turn++ % n == number)  // the kernel only reads w
-                kernels.pack(part(p, const_cast<T*>(w), 0, parameter.rows, panel));
+            if (turn++ % n == number) kernel(part(p, w, 0, parameter.rows, panel));
     }
 }
 

@@ -93,9 +93,9 @@ enum class Task : int { both, gradient, apply };  // gradient and update in one;
 // Rows [begin, end) (begin a multiple of P) of the panel `panel` of a weight matrix (n_in, n_out), or of a vector
 // parameter (n_in = 1).
 template <class T> struct WeightPart {
-    T *w, *slot_1, *slot_2, *gradient;  // flat, rows of n_out entries
+    T *w, *slot_1, *slot_2, *gradient;  // flat, rows of n_out entries; w is where the weights come from and go to
     Index n_in, n_out, begin, end, panel;
-    T *packed, *transposed;             // copies in panels, either may be nullptr
+    T *packed, *transposed;             // in panels: what is updated, and a copy of it that may be nullptr
     Index packed_panel, transposed_panel;
     const Use<T>* uses;
     int n_uses;
@@ -170,7 +170,8 @@ template <class T> struct Kernels {
     void (*sparse_gradient)(const WeightPart<T>&, const Sparse<T>&, const int64_t* rows);
     void (*column_sums)(const WeightPart<T>&);                                // into scratch
     Seen (*update)(const WeightPart<T>&, const Update<T>&, Task);
-    void (*pack)(const WeightPart<T>&);
+    void (*pack)(const WeightPart<T>&);                                       // from flat to panels
+    void (*unpack)(const WeightPart<T>&);
     void (*limit_columns)(const WeightPart<T>&, T limit);                     // max-norm
 
     // functions of the vector library, for their tests

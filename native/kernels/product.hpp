@@ -31,10 +31,15 @@ template <class T> CLEARPROP_INLINE V<T> derivative(Derivative kind, const T* p)
     }
 }
 
+template <class T> CLEARPROP_INLINE void prefetch(const T* from, Index n) {  // into the second cache
+    for (Index i = 0; i < n; i += 64 / Index(sizeof(T))) __builtin_prefetch(from + i, 0, 2);
+}
+
 // R rows and N vectors of y over the columns [k0, k1) of x; sums go on from y where k0 > 0, and the epilogue follows
 // where k1 is the last. Each entry is one chain of additions in the order of k: the same bits in every tile.
+// Meanwhile `next` and the numbers after it are fetched, `some` of them for each panel of x.
 template <class T, int R, int N, bool exact>
-void tile(const Product<T>& p, Index row, Index column, Index k0, Index k1) {
+void tile(const Product<T>& p, Index row, Index column, Index k0, Index k1, const T* next, Index n_next) {
     constexpr int P = panel<T>, L = lanes<T>;
     V<T> sum[R][N];
     T* y = p.y.data + column / P * p.y.stride + row * P;
@@ -47,6 +52,8 @@ void tile(const Product<T>& p, Index row, Index column, Index k0, Index k1) {
     for (Index k = k0; k < k1; k += P) {
         const T* x = p.x.data + k / P * p.x.stride + row * P;
         const Index some = k1 - k < P ? k1 - k : P;
+        prefetch(next, n_next);
+        next += n_next;
         for (Index i = 0; i < some; ++i) {
             V<T> b[N];
 #pragma GCC unroll 2
@@ -100,17 +107,13 @@ void tile(const Product<T>& p, Index row, Index column, Index k0, Index k1) {
 
 template <class T, int R = tile_rows>
 CLEARPROP_INLINE void tile_of(int rows, bool wide, bool exact, const Product<T>& p, Index row, Index column, Index k0,
-                              Index k1) {
+                              Index k1, const T* next, Index n_next) {
     if constexpr (R > 0) {
-        if (rows != R) return tile_of<T, R - 1>(rows, wide, exact, p, row, column, k0, k1);
-        if (exact)
-            return wide ? tile<T, R, 2, true>(p, row, column, k0, k1) : tile<T, R, 1, true>(p, row, column, k0, k1);
-        return wide ? tile<T, R, 2, false>(p, row, column, k0, k1) : tile<T, R, 1, false>(p, row, column, k0, k1);
+        if (rows != R) return tile_of<T, R - 1>(rows, wide, exact, p, row, column, k0, k1, next, n_next);
+        const auto of_width = exact ? (wide ? tile<T, R, 2, true> : tile<T, R, 1, true>)
+                                    : (wide ? tile<T, R, 2, false> : tile<T, R, 1, false>);
+        of_width(p, row, column, k0, k1, next, n_next);
     }
-}
-
-template <class T> CLEARPROP_INLINE void prefetch(const T* from, Index n) {  // into the second cache
-    for (Index i = 0; i < n; i += 64 / Index(sizeof(T))) __builtin_prefetch(from + i, 0, 2);
 }
 
 // Rows [begin, end) of y. A block of W stays in cache while all rows pass by; the next block is fetched meanwhile.
@@ -126,37 +129,50 @@ template <class T> void product(const Product<T>& p, Index begin, Index end) {
             const Index left = p.columns - column;
             const bool wide = left > lanes<T>, exact = p.exact && left < P && left != lanes<T>;
             const bool fetches = p.w_row == P && left > P;
-            const T* next = p.w + (column / P + 1) * p.w_panel + k0 * P;
+            const T* const next = p.w + (column / P + 1) * p.w_panel + k0 * P;
+            const Index n_next = fetches ? P * P / tiles : 0;
             for (Index t = 0; t < tiles; ++t) {  // tiles of nearly equal size: none is too small for the pipelines
                 const Index from = begin + (end - begin) * t / tiles, to = begin + (end - begin) * (t + 1) / tiles;
-                if (fetches) {
-                    const Index size = (k1 - k0) * P;
-                    prefetch(next + size * t / tiles, size * (t + 1) / tiles - size * t / tiles);
-                }
-                tile_of<T>(int(to - from), wide, exact, p, from, column, k0, k1);
+                if (blocks > 1) prefetch(p.y.data + column / P * p.y.stride + to * P, tile_rows * P);
+                tile_of<T>(int(to - from), wide, exact, p, from, column, k0, k1, next + (k1 - k0) * P * t / tiles,
+                           n_next);
             }
         }
     }
 }
 
+// Asks for what the update will need of row i of a part. Few lines at a time: many would hold up the loads in between.
+template <class T> CLEARPROP_INLINE void fetch_row(const WeightPart<T>& p, Index i) {
+    constexpr int P = panel<T>;
+    const T* const slots[] = {p.slot_1, p.slot_2};
+    for (const T* slot : slots)
+        if (slot) prefetch(slot + i * p.n_out + p.panel * P, P + lanes<T> - 1);
+    prefetch(p.packed + p.panel * p.packed_panel + i * P, P);
+    if (p.transposed) prefetch(p.transposed + i / P * p.transposed_panel + p.panel * P * P + i % P * P, P);
+}
+
 // g (rows P apart) += the sum over rows [r0, r0 + rows) and all uses of R columns of x from `i` on times N vectors of d.
 template <class T, int R, int N>
-CLEARPROP_INLINE void gradient_tile(const WeightPart<T>& p, Index i, Index r0, Index rows, T* g) {
+CLEARPROP_INLINE void gradient_tile(const WeightPart<T>& p, Index i, Index r0, Index rows, bool fetches, T* g) {
     constexpr int P = panel<T>, L = lanes<T>;
     V<T> sum[R][N] = {};
+    const Index stretch = (rows + R - 1) / R;
     for (int use = 0; use < p.n_uses; ++use) {
         const Panels<T> xs = p.uses[use].x, ds = p.uses[use].d;
         const T* x = xs.data + i / P * xs.stride + r0 * P + i % P;
         const T* d = ds.data + p.panel * ds.stride + r0 * P;
-        for (Index r = 0; r < rows; ++r) {
-            V<T> b[N];
+        for (Index r = 0, row = i; r < rows; ++row) {
+            if (fetches && row < p.end) fetch_row(p, row);
+            for (const Index end = rows - r < stretch ? rows : r + stretch; r < end; ++r) {
+                V<T> b[N];
 #pragma GCC unroll 2
-            for (int n = 0; n < N; ++n) b[n] = load(d + r * P + n * L);
+                for (int n = 0; n < N; ++n) b[n] = load(d + r * P + n * L);
 #pragma GCC unroll 16
-            for (int k = 0; k < R; ++k) {
-                V<T> a = broadcast(x[r * P + k]);
+                for (int k = 0; k < R; ++k) {
+                    V<T> a = broadcast(x[r * P + k]);
 #pragma GCC unroll 2
-                for (int n = 0; n < N; ++n) sum[k][n] = fma(a, b[n], sum[k][n]);
+                    for (int n = 0; n < N; ++n) sum[k][n] = fma(a, b[n], sum[k][n]);
+                }
             }
         }
     }
@@ -172,17 +188,13 @@ template <class T> void gradient(const WeightPart<T>& p) {
     constexpr int P = panel<T>, R = gradient_rows, narrow = 2 * R < P ? 2 * R : P;
     static_assert(P % R == 0 && P % narrow == 0);
     const bool wide = p.n_out - p.panel * P > lanes<T>;
-    const T* const vectors[] = {p.w, p.slot_1, p.slot_2};
     for (Index r0 = 0; r0 < p.rows; r0 += shard_rows) {
-        const Index rows = p.rows - r0 < shard_rows ? p.rows - r0 : shard_rows;
-        const int step = wide ? R : narrow;
-        for (Index i = p.begin; i < p.end; i += step) {
-            if (p.fetches && p.rows - r0 <= shard_rows)  // what the update will need: short pieces far apart
-                for (Index k = i; k < i + step && k < p.end; ++k)
-                    for (const T* vector : vectors)
-                        if (vector) prefetch(vector + k * p.n_out + p.panel * P, P + lanes<T> - 1);
+        const bool last = p.rows - r0 <= shard_rows;
+        const Index rows = last ? p.rows - r0 : shard_rows;
+        for (Index i = p.begin; i < p.end; i += wide ? R : narrow) {
             T* g = p.scratch + (i - p.begin) * P;
-            wide ? gradient_tile<T, R, 2>(p, i, r0, rows, g) : gradient_tile<T, narrow, 1>(p, i, r0, rows, g);
+            wide ? gradient_tile<T, R, 2>(p, i, r0, rows, p.fetches && last, g)
+                 : gradient_tile<T, narrow, 1>(p, i, r0, rows, p.fetches && last, g);
         }
     }
 }

@@ -32,17 +32,17 @@ double load_rows(const T* x, Index width, const int64_t* rows, Index begin, Inde
     V<T> most{};
     for (Index r = begin; r < end; ++r) {
         const T* from = x + (rows ? rows[r] : r) * width;
-        if (rows && r + 4 < end) {
-            const T* ahead = x + rows[r + 4] * width;
-            for (Index c = 0; c < width; c += 64 / Index(sizeof(T))) __builtin_prefetch(ahead + c);
-        }
+        const T* ahead = rows && r + 4 < end ? x + rows[r + 4] * width : nullptr;
         Index c = 0;
-        for (; c + P <= width; c += P)
+        for (; c + P <= width; c += P) {
+            if (ahead) prefetch(ahead + c, P);
             for (int n = 0; n < P; n += L) {
                 V<T> v = load(from + c + n);
                 most = larger(abs(v), most);
                 store(entry(to, r, c) + n, v);
             }
+        }
+        if (ahead) prefetch(ahead + c, width - c);
         for (; c < width; c += L) {
             V<T> v = load(from + c, int(width - c < L ? width - c : L));
             most = larger(abs(v), most);

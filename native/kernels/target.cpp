@@ -46,7 +46,7 @@ template <class T> constexpr Kernels<T> table = {
     load_rows<T>, store_rows<T>, product<T>, sparse_product<T>, activate<T>, pass_back<T>, add<T>, multiply<T>,
     scale_columns<T>, softmax<T>, softmax_back<T>, layer_norm<T>, layer_norm_back<T>, normalize<T>, batch_norm_back<T>,
     loss<T>, largest<T>,
-    moments<T>, gradient_moments<T>, gradient<T>, sparse_gradient<T>, column_sums<T>, update<T>, pack<T>,
+    moments<T>, gradient_moments<T>, gradient<T>, sparse_gradient<T>, column_sums<T>, update<T>, pack<T>, unpack<T>,
     limit_columns<T>,
     function<T>, fma_peak<T>,
 };

@@ -57,7 +57,8 @@ void update_rows(const WeightPart<T>& p, const Update<T>& u, Task task, int n_ve
             const int some = int(p.n_out - column < L ? p.n_out - column : L);
             auto get = [&](const T* from) { return exact ? load(from, some) : load(from); };
             auto put = [&](T* to, V<T> v) { exact ? store(to, v, some) : store(to, v); };
-            V<T> w = get(p.w + at), g;
+            T* const place = p.packed + p.panel * p.packed_panel + i * P + n * L;
+            V<T> w = load(place), g;
             if (task == Task::apply) {
                 g = get(p.gradient + at) * c.scale;
             } else {
@@ -83,8 +84,7 @@ void update_rows(const WeightPart<T>& p, const Update<T>& u, Task task, int n_ve
             if (exact) w = select(first<T>(some), w, V<T>{});
             if constexpr (one_slot) put(p.slot_1 + at, slot_1);
             if constexpr (two_slots) put(p.slot_2 + at, slot_2);
-            put(p.w + at, w);
-            if (p.packed) store(p.packed + p.panel * p.packed_panel + i * P + n * L, w);
+            store(place, w);
             largest[n] = larger(abs(w), largest[n]);
         }
     }
@@ -170,6 +170,20 @@ template <class T> void pack(const WeightPart<T>& p) {
     if (p.transposed) transpose(p);
 }
 
+// Copies rows [begin, end) of a panel of the packed weights to the flat ones.
+template <class T> void unpack(const WeightPart<T>& p) {
+    constexpr int P = panel<T>, L = lanes<T>;
+    const Index columns = p.n_out - p.panel * P < P ? p.n_out - p.panel * P : P;
+    for (Index i = p.begin; i < p.end; ++i) {
+        const T* from = p.packed + p.panel * p.packed_panel + i * P;
+        T* to = p.w + i * p.n_out + p.panel * P;
+        for (int n = 0; n < columns; n += L) {
+            const V<T> w = load(from + n);
+            columns - n >= L ? store(to + n, w) : store(to + n, w, int(columns - n));
+        }
+    }
+}
+
 // MaxNorm: columns of a norm above the limit are scaled down to it.
 template <class T> void limit_columns(const WeightPart<T>& p, T limit) {
     constexpr int P = panel<T>, L = lanes<T>;
@@ -189,11 +203,8 @@ template <class T> void limit_columns(const WeightPart<T>& p, T limit) {
         for (int l = 0; l < L; ++l) any = any || factor[n][l] != T(1);
     }
     if (!any) return;
-    const Index columns = p.n_out - p.panel * P < P ? p.n_out - p.panel * P : P;
-    for (Index i = 0; i < p.n_in; ++i) {
+    for (Index i = 0; i < p.n_in; ++i)
         for (int n = 0; n < 2; ++n) store(packed + i * P + n * L, load(packed + i * P + n * L) * factor[n]);
-        for (Index j = 0; j < columns; ++j) p.w[i * p.n_out + p.panel * P + j] = packed[i * P + j];
-    }
     if (p.transposed) transpose(p);
 }
 
