@@ -8,6 +8,7 @@ namespace clearprop::CLEARPROP_TARGET {
 
 template <class T> constexpr int panel = 2 * lanes<T>;               // columns of a panel
 constexpr int tile_rows = CLEARPROP_VECTOR_BYTES == 64 ? 14 : 6;     // rows of a tile of y: all registers
+constexpr int few_rows = tile_rows / 4;                               // which leave registers for wide tiles
 constexpr int gradient_rows = CLEARPROP_VECTOR_BYTES == 64 ? 8 : 4;  // rows of a tile of x^T d
 template <class T> constexpr Index k_block = 2048 / sizeof(T);       // measured; W of a block and panel stays in cache
 
@@ -37,16 +38,18 @@ template <class T> CLEARPROP_INLINE void prefetch(const T* from, Index n) {  // 
 
 // R rows and N vectors of y over the columns [k0, k1) of x; sums go on from y where k0 > 0, and the epilogue follows
 // where k1 is the last. Each entry is one chain of additions in the order of k: the same bits in every tile.
-// Meanwhile `next` and the numbers after it are fetched, `some` of them for each panel of x.
+// Meanwhile `next` and the numbers after it are fetched, `n_next` of them for each panel of x.
 template <class T, int R, int N, bool exact>
 void tile(const Product<T>& p, Index row, Index column, Index k0, Index k1, const T* next, Index n_next) {
     constexpr int P = panel<T>, L = lanes<T>;
     V<T> sum[R][N];
-    T* y = p.y.data + column / P * p.y.stride + row * P;
+    auto entry = [&](Panels<T> of, int r, int n) {
+        return of.data + (column / P + n / 2) * of.stride + (row + r) * P + n % 2 * L;
+    };
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r)
-#pragma GCC unroll 2
-        for (int n = 0; n < N; ++n) sum[r][n] = k0 ? load(y + r * P + n * L) : V<T>{};
+#pragma GCC unroll 8
+        for (int n = 0; n < N; ++n) sum[r][n] = k0 ? load(entry(p.y, r, n)) : V<T>{};
     const T* w = p.w + column / P * p.w_panel + k0 * p.w_row;
     [[maybe_unused]] const int last = int(p.columns - column) - (N - 1) * L;  // columns of the last vector
     for (Index k = k0; k < k1; k += P) {
@@ -56,86 +59,69 @@ void tile(const Product<T>& p, Index row, Index column, Index k0, Index k1, cons
         next += n_next;
         for (Index i = 0; i < some; ++i) {
             V<T> b[N];
-#pragma GCC unroll 2
+#pragma GCC unroll 8
             for (int n = 0; n < N; ++n) b[n] = exact && n == N - 1 ? load(w + n * L, last) : load(w + n * L);
 #pragma GCC unroll 16
             for (int r = 0; r < R; ++r) {
                 V<T> a = broadcast(x[r * P + i]);
-#pragma GCC unroll 2
+#pragma GCC unroll 8
                 for (int n = 0; n < N; ++n) sum[r][n] = fma(a, b[n], sum[r][n]);
             }
             w += p.w_row;
         }
     }
-    if (k1 < p.k) {
+    auto each = [&](auto&& change) {
 #pragma GCC unroll 16
         for (int r = 0; r < R; ++r)
-#pragma GCC unroll 2
-            for (int n = 0; n < N; ++n) store(y + r * P + n * L, sum[r][n]);
-        return;
+#pragma GCC unroll 8
+            for (int n = 0; n < N; ++n) change(sum[r][n], r, n);
+    };
+    if (k1 == p.k) {
+        if (p.scale != T(1)) each([&](V<T>& y, int, int) { y *= p.scale; });
+        if (p.bias) each([&](V<T>& y, int, int n) { y += load(p.bias + column + n * L); });
+        if (p.relu) each([&](V<T>& y, int, int) { y = select(y <= T(0), V<T>{}, y); });
+        if (p.factor.kind != Derivative::one)
+            each([&](V<T>& y, int r, int n) { y *= derivative(p.factor.kind, entry(p.factor.values, r, n)); });
     }
-    if (p.scale != T(1))
-#pragma GCC unroll 16
-        for (int r = 0; r < R; ++r)
-#pragma GCC unroll 2
-            for (int n = 0; n < N; ++n) sum[r][n] *= p.scale;
-    if (p.bias) {
-#pragma GCC unroll 2
-        for (int n = 0; n < N; ++n) {
-            V<T> b = load(p.bias + column + n * L);
-#pragma GCC unroll 16
-            for (int r = 0; r < R; ++r) sum[r][n] += b;
-        }
-    }
-    if (p.relu)
-#pragma GCC unroll 16
-        for (int r = 0; r < R; ++r)
-#pragma GCC unroll 2
-            for (int n = 0; n < N; ++n) sum[r][n] = select(sum[r][n] <= T(0), V<T>{}, sum[r][n]);
-    if (p.factor.kind != Derivative::one) {
-        const T* f = p.factor.values.data + column / P * p.factor.values.stride + row * P;
-#pragma GCC unroll 16
-        for (int r = 0; r < R; ++r)
-#pragma GCC unroll 2
-            for (int n = 0; n < N; ++n) sum[r][n] *= derivative(p.factor.kind, f + r * P + n * L);
-    }
-#pragma GCC unroll 16
-    for (int r = 0; r < R; ++r)
-#pragma GCC unroll 2
-        for (int n = 0; n < N; ++n) store(y + r * P + n * L, sum[r][n]);
+    each([&](V<T>& y, int r, int n) { store(entry(p.y, r, n), y); });
 }
 
+// Of the functions for tiles of up to tile_rows rows and 1 or 2 vectors, and for few rows 8, the one that is wanted.
 template <class T, int R = tile_rows>
-CLEARPROP_INLINE void tile_of(int rows, bool wide, bool exact, const Product<T>& p, Index row, Index column, Index k0,
+CLEARPROP_INLINE void tile_of(int rows, int vectors, bool exact, const Product<T>& p, Index row, Index column, Index k0,
                               Index k1, const T* next, Index n_next) {
     if constexpr (R > 0) {
-        if (rows != R) return tile_of<T, R - 1>(rows, wide, exact, p, row, column, k0, k1, next, n_next);
-        const auto of_width = exact ? (wide ? tile<T, R, 2, true> : tile<T, R, 1, true>)
-                                    : (wide ? tile<T, R, 2, false> : tile<T, R, 1, false>);
+        if (rows != R) return tile_of<T, R - 1>(rows, vectors, exact, p, row, column, k0, k1, next, n_next);
+        auto of_width = exact ? (vectors == 2 ? tile<T, R, 2, true> : tile<T, R, 1, true>)
+                              : (vectors == 2 ? tile<T, R, 2, false> : tile<T, R, 1, false>);
+        if constexpr (R <= few_rows)
+            if (vectors == 8) of_width = tile<T, R, 8, false>;
         of_width(p, row, column, k0, k1, next, n_next);
     }
 }
 
 // Rows [begin, end) of y. A block of W stays in cache while all rows pass by; the next block is fetched meanwhile.
 template <class T> void product(const Product<T>& p, Index begin, Index end) {
-    constexpr int P = panel<T>;
+    constexpr int P = panel<T>, L = lanes<T>;
     const Index tiles = (end - begin + tile_rows - 1) / tile_rows;
     if (tiles == 0) return;
     const Index blocks = p.k < 2 * k_block<T> ? 1 : p.k / k_block<T>;
     const Index block = ((p.k + blocks - 1) / blocks + P - 1) / P * P;
+    const bool in_panels = p.w_row == P;
     for (Index k0 = 0; k0 == 0 || k0 < p.k; k0 += block) {
         const Index k1 = p.k - k0 < block ? p.k : k0 + block;
-        for (Index column = 0; column < p.columns; column += P) {
+        for (Index column = 0, vectors; column < p.columns; column += vectors == 8 ? 8 * L : P) {
             const Index left = p.columns - column;
-            const bool wide = left > lanes<T>, exact = p.exact && left < P && left != lanes<T>;
-            const bool fetches = p.w_row == P && left > P;
+            // flat rows are read in longer pieces
+            vectors = !in_panels && end - begin <= few_rows && left >= 8 * L ? 8 : left > L ? 2 : 1;
+            const bool exact = p.exact && left < P && left != L;
             const T* const next = p.w + (column / P + 1) * p.w_panel + k0 * P;
-            const Index n_next = fetches ? P * P / tiles : 0;
+            const Index n_next = in_panels && left > P ? P * P / tiles : 0;
             for (Index t = 0; t < tiles; ++t) {  // tiles of nearly equal size: none is too small for the pipelines
                 const Index from = begin + (end - begin) * t / tiles, to = begin + (end - begin) * (t + 1) / tiles;
                 if (blocks > 1) prefetch(p.y.data + column / P * p.y.stride + to * P, tile_rows * P);
-                tile_of<T>(int(to - from), wide, exact, p, from, column, k0, k1, next + (k1 - k0) * P * t / tiles,
-                           n_next);
+                tile_of<T>(int(to - from), int(vectors), exact, p, from, column, k0, k1,
+                           next + (k1 - k0) * P * t / tiles, n_next);
             }
         }
     }
