@@ -19,7 +19,8 @@ import numpy
 import psutil
 from contestants import Contestant
 
-SETTLE = 0.02  # seconds that the threads of the worker before have to fall asleep
+SETTLE = 0.05  # seconds without work after which a worker's threads are taken to be asleep
+PATIENCE = 2.0  # seconds that they may take to fall asleep
 
 
 class WorkerError(Exception):
@@ -124,6 +125,14 @@ class Worker:
             raise WorkerError(answer["error"])
         return answer
 
+    def fall_asleep(self) -> None:
+        """Wait until all threads sleep: OpenBLAS's look out for work for 0.2 s, on a CPU that the next worker needs."""
+        process = psutil.Process(self.process.pid)
+        end, before = time.perf_counter() + PATIENCE, None
+        while time.perf_counter() < end and (used := sum(process.cpu_times()[:2])) != before:
+            before = used
+            time.sleep(SETTLE)
+
     def close(self) -> None:
         """End the process."""
         assert self.process.stdin is not None
@@ -221,12 +230,13 @@ def interleave(jobs: Mapping[Any, Job], repeats: int) -> dict[Any, tuple[Spread,
     cpu: dict[Any, list[float]] = {key: [] for key in jobs}
     keys = list(jobs)
     for repeat in range(repeats):
-        for key in keys[repeat % len(keys) :] + keys[: repeat % len(keys)]:  # nobody is always the one after
+        for key in keys[repeat % len(keys) :] + keys[: repeat % len(keys)]:  # nobody is always the first
             job = jobs[key]
             if job.resets:
                 job.worker.call("reset")
-            time.sleep(SETTLE)
+            job.worker.fall_asleep()
             answer = job.worker.call(job.method, *job.arguments)
             wall[key].append(answer["seconds"] / job.units)
             cpu[key].append(answer["cpu_seconds"] / job.units)
+            job.worker.fall_asleep()
     return {key: (Spread.of(wall[key]), Spread.of(cpu[key])) for key in jobs}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,28 @@ NETS = {
 
 
 @dataclass(frozen=True)
+class SavedParameters:
+    """(W, b) of each layer, read from a file when they are asked for: what a process starts from is not its data.
+
+    Attributes
+    ----------
+    path : Path
+        The file, with arrays W and b in turn.
+    """
+
+    path: Path
+
+    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+        with numpy.load(self.path) as file:
+            for W, b in zip(file.files[::2], file.files[1::2], strict=True):
+                yield file[W], file[b]
+
+    def __len__(self) -> int:
+        with numpy.load(self.path) as file:
+            return len(file.files) // 2
+
+
+@dataclass(frozen=True)
 class Task:
     """What a contestant gets.
 
@@ -82,7 +105,7 @@ class Task:
         Rows.
     y : array of shape (n_rows,)
         int64 class numbers, or float32 values for a single output.
-    parameters : list of (W, b)
+    parameters : iterable of (W, b)
         float32 initial parameters of each layer, W of shape (n_in, n_out).
     orders : int64 array of shape (N_ORDERS, n_rows)
         The order of rows of each epoch.
@@ -91,7 +114,7 @@ class Task:
     net: Net
     X: Any
     y: Any
-    parameters: list[tuple[Any, Any]]
+    parameters: list[tuple[Any, Any]] | SavedParameters
     orders: Any
 
     @property
@@ -135,8 +158,6 @@ class Task:
     def load(cls, folder: Path) -> Task:
         """Return the task that `save` wrote."""
         net = json.loads((folder / "net.json").read_text())
-        with numpy.load(folder / "parameters.npz") as file:
-            arrays = [file[name] for name in file.files]
         X, y, orders = (numpy.load(folder / f"{name}.npy") for name in ("X", "y", "orders"))
-        parameters = list(zip(arrays[::2], arrays[1::2], strict=True))
+        parameters = SavedParameters(folder / "parameters.npz")
         return cls(Net(**{**net, "sizes": tuple(net["sizes"])}), X, y, parameters, orders)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -25,7 +26,7 @@ def forward(parameters: list[tuple[Any, Any]], x: Any) -> Any:
     return F.linear(h, *parameters[-1])
 
 
-def load(parameters: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+def load(parameters: Iterable[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
     """Return the parameters as tensors, W as PyTorch lays it out: (n_out, n_in)."""
     return [(torch.from_numpy(W.T.copy()), torch.from_numpy(b.copy())) for W, b in parameters]
 
