@@ -54,6 +54,7 @@ class LayerCase:
     analytic: bool = False
     differs: bool = False  # training and prediction give different outputs
     gradient: bool = True
+    levels: int | None = None  # the inputs are codes 0 to levels - 1, which have no gradient
 
     @property
     def id(self) -> str:
@@ -63,6 +64,9 @@ class LayerCase:
     def inputs(self, dtype: Any = numpy.float64, seed: int = 0) -> tuple[Array, ...]:
         """Return read-only inputs that stay 0.05 away from the kinks."""
         rng = numpy.random.default_rng(seed)
+        if self.levels is not None:
+            codes = (rng.integers(self.levels, size=(N_ROWS, *shape)) for shape in self.shapes)
+            return tuple(frozen(x.astype(dtype)) for x in codes)
         xs = []
         for shape in self.shapes:
             x = rng.normal(scale=1.5, size=(N_ROWS, *shape))
@@ -121,8 +125,20 @@ LAYERS = (
     LayerCase(cp.Dense(3), analytic=True),
     LayerCase(cp.Dense(3, bias=False, initializer=cp.He()), analytic=True),
     LayerCase(cp.Dense(3, ntk=True, initializer=cp.Normal(1.0)), analytic=True),
+    LayerCase(cp.TransposedDense(3), analytic=True),
+    LayerCase(cp.TransposedDense(3, bias=False), analytic=True),
     LayerCase(cp.Maxout(3, 2)),
     LayerCase(cp.RBF(3), analytic=True),
+    LayerCase(cp.Conv2D(2, 2), ((1, 3, 3),), analytic=True),
+    LayerCase(cp.Conv2D(2, (2, 3), stride=(2, 1), padding=(1, 0)), ((3, 3, 4),), analytic=True),
+    LayerCase(cp.Conv2D(3, (1, 2), stride=2, padding=(0, 1), bias=False), ((2, 4, 3),), analytic=True),
+    LayerCase(cp.Conv2D(1, 3, stride=3), ((2, 5, 7),), analytic=True),
+    LayerCase(cp.MaxPool2D(2), ((2, 4, 4),)),
+    LayerCase(cp.MaxPool2D((1, 2), stride=(2, 1)), ((1, 4, 3),)),
+    LayerCase(cp.MaxPool2D(3, stride=2), ((2, 5, 6),)),
+    LayerCase(cp.AveragePool2D(2), ((2, 4, 5),), analytic=True),
+    LayerCase(cp.AveragePool2D((2, 1), stride=1), ((1, 4, 3),), analytic=True),
+    LayerCase(cp.AveragePool2D(3, stride=2), ((2, 5, 6),), analytic=True),
     LayerCase(cp.Scale(), analytic=True),
     LayerCase(cp.Scale(), ((2, 3),), analytic=True),
     LayerCase(cp.Identity(), value=lambda a: a, analytic=True),
@@ -157,6 +173,19 @@ LAYERS = (
     LayerCase(cp.Multiply(), ((4,), (4,), (4,)), analytic=True),
     LayerCase(cp.Concatenate(), ((4,), (2,)), analytic=True),
     LayerCase(cp.Concatenate(), ((1, 2, 2), (3, 2, 2), (2, 2, 2)), analytic=True),
+    LayerCase(cp.MatMul(), ((2, 3), (3, 4)), analytic=True),
+    LayerCase(cp.MatMul(), ((2, 2, 3), (2, 3, 1)), analytic=True),
+    LayerCase(cp.Sum(0), ((3, 2),), analytic=True),
+    LayerCase(cp.Sum((2, 0)), ((2, 3, 2),), analytic=True),
+    LayerCase(cp.Mean(1), ((3, 2),), analytic=True),
+    LayerCase(cp.Mean((0, 1)), ((2, 3, 2),), analytic=True),
+    LayerCase(cp.Rescale(-2.0, 0.5), value=lambda a: -2.0 * a + 0.5, analytic=True),
+    LayerCase(cp.Embedding(4, 3), ((3,),), levels=4),
+    LayerCase(cp.Embedding(2, 1), ((2, 2),), levels=2),
+    LayerCase(cp.Slice(1, 3), analytic=True),
+    LayerCase(cp.Slice(0, 2, axis=1), ((2, 3, 2),), analytic=True),
+    LayerCase(cp.Transpose(), ((3, 2),), analytic=True),
+    LayerCase(cp.Transpose((1, 2, 0)), ((2, 3, 4),), analytic=True),
     LayerCase(cp.Flatten(), ((2, 3, 2),), analytic=True),
     LayerCase(cp.Reshape((3, 4)), ((2, 3, 2),), analytic=True),
     LayerCase(cp.Dropout(0.4), analytic=True, differs=True),
@@ -250,7 +279,10 @@ LOSSES = (
     LossCase(cp.KLDivergence(), 4, "one-hot", one_hot(4), canonical=True),
     LossCase(cp.Hinge(), 1, "classes", classes(2)),
     LossCase(cp.Hinge(), 4, "classes", classes(4)),
+    LossCase(cp.SparseReconstruction(2, 0.3), 5, "reals", reals(3)),
+    LossCase(cp.SparseReconstruction(1, 0.2, cp.BinaryCrossEntropy()), 3, "labels", labels(2)),
 )
+NATIVE_LOSSES = tuple(case for case in LOSSES if type(case.loss) is not cp.SparseReconstruction)
 
 # ---- what has a row of its own and no further columns
 

@@ -13,15 +13,17 @@ __version__ = "0.1.0"
 _HOMES = {
     "network": ["Network", "load"],
     "graph": ["Graph", "Input"],
+    "blocks": ["attention", "gru", "lstm", "rnn"],
     "layers": [
-        "Abs", "Activation", "Add", "BatchNorm", "Concatenate", "Context", "Dense", "Dropout", "ELU", "Flatten", "GELU",
-        "GaussianNoise", "HardTanh", "Identity", "Layer", "LayerNorm", "LeakyReLU", "LogSoftmax", "Maxout", "Mish",
-        "Multiply", "PReLU", "RBF", "RReLU", "ReLU", "Reshape", "SELU", "Scale", "SiLU", "Sigmoid", "Softmax",
-        "Softplus", "Step", "Tanh",
+        "Abs", "Activation", "Add", "AveragePool2D", "BatchNorm", "Concatenate", "Context", "Conv2D", "Dense",
+        "Dropout", "ELU", "Embedding", "Flatten", "GELU", "GaussianNoise", "HardTanh", "Identity", "Layer", "LayerNorm",
+        "LeakyReLU", "LogSoftmax", "MatMul", "MaxPool2D", "Maxout", "Mean", "Mish", "Multiply", "PReLU", "RBF", "RReLU",
+        "ReLU", "Rescale", "Reshape", "SELU", "Scale", "SiLU", "Sigmoid", "Slice", "Softmax", "Softplus", "Step", "Sum",
+        "Tanh", "Transpose", "TransposedDense",
     ],
     "losses": [
         "AbsoluteError", "BinaryCrossEntropy", "CrossEntropy", "Hinge", "Huber", "KLDivergence", "Loss", "Poisson",
-        "Quantile", "SquaredError",
+        "Quantile", "SparseReconstruction", "SquaredError",
     ],
     "penalties": ["Constraint", "ElasticNet", "L1", "L2", "MaxNorm", "Penalty"],
     "initializers": [
@@ -34,9 +36,10 @@ _HOMES = {
         "StepDecay", "WarmUp",
     ],
     "gradient_check": ["GradientReport", "check_gradient"],
+    "optimality": ["OptimalityReport", "check_optimality"],
     "trace": ["Trace"],
-    "training": ["Callback", "EarlyStopping", "EpochReport", "TrainState", "train"],
-    "estimators": ["MLPClassifier", "MLPRegressor"],
+    "training": ["Callback", "EarlyStopping", "EpochReport", "TrainState", "pretrain", "train"],
+    "estimators": ["AutoEncoder", "MLPClassifier", "MLPRegressor"],
     "installation": ["show_config"],
     "errors": [
         "ArgumentError", "ClearpropError", "DataError", "DataWarning", "GradientCheckError", "MissingExtraError",
@@ -45,11 +48,14 @@ _HOMES = {
     ],
 }  # fmt: skip
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
+_MODULES = ["datasets"]
 
-__all__ = [*_HOME, "__version__"]
+__all__ = [*_HOME, *_MODULES, "__version__"]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"clearprop.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'clearprop' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"clearprop.{_HOME[name]}"), name)
@@ -58,4 +64,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+    return sorted({*globals(), *_HOME, *_MODULES})

@@ -43,7 +43,7 @@ class Node:
             raise ArgumentError(f"{type(layer).__name__}: a layer is called on nodes only, not on a mixture.")
         wanted = layer.n_inputs
         if (wanted is None and len(nodes) < 2) or (wanted is not None and len(nodes) != wanted):
-            expected = "two or more inputs" if wanted is None else f"{wanted} input"
+            expected = "two or more inputs" if wanted is None else f"{wanted} input{'s' * (wanted > 1)}"
             raise ShapeError(f"node '{node._final_name()}': {type(layer).__name__} takes {expected}, got {len(nodes)}.")
         try:
             node.shape = layer.output_shape(*(item.shape for item in nodes))
@@ -208,7 +208,7 @@ class Graph:
                 raise ArgumentError(f"Network: inputs must name each input of the graph once: {expected}.")
             entries = list(inputs)
         graph = cls(tuple(finished), tuple(position[node] for node in entries))
-        graph._declared("parameters")  # raises where a shared layer does not fit all its inputs
+        graph._declared("parameters")  # raises where parameters that are shared or tied do not fit
         return graph
 
     @classmethod
@@ -250,22 +250,51 @@ class Graph:
         """The node whose output the network returns."""
         return self.nodes[-1]
 
+    def names(self, what: str = "parameters") -> tuple[dict[str, str], ...]:
+        """Return for each node the full name of each of its parameters, or ``"buffers"``, by local name.
+
+        Examples
+        --------
+        >>> import clearprop as cp
+        >>> chain = [cp.Dense(2, bias=False), cp.TransposedDense(3, of="dense_1")]
+        >>> cp.Network(chain, inputs=3).graph.names()[1:]
+        ({'W': 'dense_1.W'}, {'W': 'dense_1.W', 'b': 'transposed_dense_1.b'})
+        """
+        return tuple(self._resolved(what)[0].values())
+
     def _declared(self, what: str) -> dict[str, Parameter]:
+        return self._resolved(what)[1]
+
+    def _resolved(self, what: str) -> tuple[dict[str, dict[str, str]], dict[str, Parameter]]:
+        """Return the names by node, and the parameters by name; raise where shared or tied ones do not fit."""
+        names: dict[str, dict[str, str]] = {}
         declared: dict[str, Parameter] = {}
         for node in self.nodes:
+            own = names.setdefault(node.name, {})
             if node.layer is None:
                 continue
-            shapes = tuple(self.nodes[index].shape for index in node.inputs)
+            box, shapes = type(node.layer).__name__, tuple(self.nodes[index].shape for index in node.inputs)
             for local, parameter in getattr(node.layer, what)(*shapes).items():
-                name = f"{node.owner}.{local}"
+                if parameter.tied is None:
+                    name = f"{node.owner}.{local}"
+                    has, remedy = "shares", "share a layer only between inputs of equal shape"
+                else:
+                    owner, _, its = parameter.tied.rpartition(".")
+                    if its not in names.get(owner, {}):
+                        raise ArgumentError(
+                            f"node '{node.name}': {box} is tied to '{parameter.tied}', which no node before it has; "
+                            f"there are {', '.join(declared) or 'none'}."
+                        )
+                    name = names[owner][its]
+                    has, remedy = "is tied to", "give both nodes units that make these shapes equal"
+                own[local] = name
                 known = declared.setdefault(name, parameter)
                 if known.shape != parameter.shape:
                     raise ShapeError(
-                        f"node '{node.name}': {type(node.layer).__name__} shares '{name}' of shape {known.shape} with "
-                        f"'{node.owner}', but its input {shapes[0]} needs {parameter.shape}; share a layer only "
-                        "between inputs of equal shape."
+                        f"node '{node.name}': {box} {has} '{name}' of shape {known.shape}, but its input {shapes[0]} "
+                        f"needs {parameter.shape}; {remedy}."
                     )
-        return declared
+        return names, declared
 
     def parameter_layout(self) -> Layout:
         """Return the places of all parameters in one vector."""

@@ -11,20 +11,19 @@ from typing import Any, Self
 
 import numpy
 
-from clearprop.batches import check_finite, check_inputs, make_batch
-from clearprop.engines import Batch, Executor, Program, choose, refusals
+from clearprop.engines import Executor, Program, choose, refusals
 from clearprop.engines.array import ArrayEngine, ArrayExecutor
 from clearprop.errors import ArgumentError
+from clearprop.evaluation import EvaluatedNetwork
 from clearprop.files import read_model
 from clearprop.graph import Graph, Node
 from clearprop.layers import Layer
 from clearprop.losses import Loss, SquaredError
-from clearprop.optimizers import SGD, Optimizer
+from clearprop.optimizers import Optimizer
 from clearprop.parameters import NamedViews
 from clearprop.penalties import Constraint, Penalty
 from clearprop.saving import SavedNetwork
 from clearprop.summary import Summary, summarize
-from clearprop.trace import Trace, trace_pass
 from clearprop.validation import check_integer, show
 
 __all__ = ["Network", "load"]
@@ -32,7 +31,7 @@ __all__ = ["Network", "load"]
 Array = Any
 
 
-class Network(SavedNetwork):
+class Network(EvaluatedNetwork, SavedNetwork):
     """A feedforward network.
 
     A network draws and owns its parameters: two networks made of the same boxes share the description, not the numbers.
@@ -180,83 +179,7 @@ class Network(SavedNetwork):
         executor: ArrayExecutor = self._executors["array"]
         return executor
 
-    def batch(self, X: Any, y: Any, sample_weight: Any = None) -> Batch:
-        """Return rows, targets and weights, checked and in the network's dtype."""
-        return make_batch(self.program, X, y, sample_weight)
-
-    def inputs(self, X: Any) -> tuple[Array, ...]:
-        """Return `X` as one checked array an input of the graph, in the network's dtype."""
-        return check_inputs(self.graph, X, self.dtype)
-
     # ---- use
-
-    def scores(self, X: Any) -> Array:
-        """Return the output before the loss's link ("logits"), shape (n, n_outputs).
-
-        Raises
-        ------
-        NonFiniteError
-            If a score is infinite or undefined; `predict`, `loss` and `gradient` raise it likewise.
-        """
-        rows = self.inputs(X)
-        with numpy.errstate(all="ignore"):  # what overflows is told below
-            scores = self.executor().scores(self.vector, self.buffer_vector, rows)
-        return self._finite("scores", scores)
-
-    def predict(self, X: Any) -> Array:
-        """Return the output after the link: probabilities, or the value of a regression, shape (n, n_outputs)."""
-        rows = self.inputs(X)
-        with numpy.errstate(all="ignore"):
-            prediction = self.executor().predictions(self.vector, self.buffer_vector, rows)
-        if numpy.isfinite(prediction).all():
-            return prediction
-        self.scores(X)  # says so where they are the cause
-        return self._finite("prediction", prediction)
-
-    def loss(self, X: Any, y: Any, sample_weight: Any = None, *, training: bool = False) -> float:
-        """Return the weighted mean loss of the rows, plus the penalties.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, ...)
-            Rows.
-        y : array-like of shape (n,) or (n, n_outputs)
-            Targets.
-        sample_weight : array-like of shape (n,) or None
-            Weights of the rows.
-        training : bool, default=False
-            Whether to pass forward as in training (batch statistics, dropout) or as in prediction. Networks without
-            such boxes do not tell the difference.
-        """
-        batch = self.batch(X, y, sample_weight)
-        with numpy.errstate(all="ignore"):
-            data, penalty = self.executor().loss(
-                self.vector, self._buffers(training), batch, training=training, seed=self.seed, step=0
-            )
-        self._finite("loss", numpy.array([data + penalty]))
-        return data + penalty
-
-    def gradient(
-        self, X: Any, y: Any, sample_weight: Any = None, *, training: bool = False
-    ) -> tuple[float, dict[str, Array]]:
-        """Return the loss, as `loss` does, and its gradient at every parameter, by name.
-
-        Examples
-        --------
-        >>> import clearprop as cp
-        >>> net = cp.Network([cp.Dense(1, initializer=cp.Constant(2.0))], inputs=1, dtype="float64")
-        >>> loss, gradient = net.gradient([[3.0]], [5.0])  # score 6, residual 1
-        >>> loss, gradient["dense_1.W"].tolist(), gradient["dense_1.b"].tolist()
-        (0.5, [[3.0]], [1.0])
-        """
-        batch = self.batch(X, y, sample_weight)
-        with numpy.errstate(all="ignore"):
-            data, penalty, gradient = self.executor().gradient(
-                self.vector, self._buffers(training), batch, training=training, seed=self.seed, step=0
-            )
-        self._finite("loss", numpy.array([data + penalty]))
-        self._finite("gradient", gradient)
-        return data + penalty, self.layout.views(gradient)
 
     def fit(self, X: Any, y: Any, **arguments: Any) -> list[Any]:
         """Train to the end and return the reports of all epochs.
@@ -279,54 +202,6 @@ class Network(SavedNetwork):
         import clearprop  # training stands left of networks; the package's public face knows both
 
         return list(clearprop.train(self, X, y, **arguments))
-
-    def trace(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        training: bool = False,
-        optimizer: Optimizer | None = None,
-    ) -> Trace:
-        """Return every quantity of one forward and one backward pass, by name.
-
-        Parameters
-        ----------
-        X, y, sample_weight : array-like
-            As for `loss`.
-        training : bool, default=False
-            Whether to pass as in training or as in prediction.
-        optimizer : Optimizer or None
-            Whose first step is shown as the update; by default plain gradient descent at 0.01.
-
-        Examples
-        --------
-        >>> import clearprop as cp
-        >>> net = cp.Network([cp.Dense(1, initializer=cp.Constant(2.0)), cp.ReLU()], inputs=1)
-        >>> trace = net.trace([[3.0]], [5.0])  # a = 6, residual 1
-        >>> list(trace)[1:4]
-        ['input_1.dx', 'dense_1.a', 'dense_1.delta']
-        >>> float(trace["dense_1.W.gradient"][0, 0])
-        3.0
-        """
-        return trace_pass(
-            self.reference(),
-            self.vector,
-            self.buffer_vector,
-            self.batch(X, y, sample_weight),
-            training=training,
-            seed=self.seed,
-            optimizer=SGD() if optimizer is None else optimizer,
-        )
-
-    def _finite(self, what: str, values: Array) -> Array:
-        """Return `values`, or raise `NonFiniteError` with the first parameter, or else the output, named."""
-        return check_finite(what, values, {**self.parameters, **self.buffers}, self.graph.output.name)
-
-    def _buffers(self, training: bool) -> Array:
-        """Return the buffers, or a copy where a pass would write to them."""
-        return self.buffer_vector.copy() if training else self.buffer_vector
 
     def summary(self) -> Summary:
         """Return a table of nodes, shapes and parameter counts; `print` shows it."""

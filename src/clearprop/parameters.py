@@ -35,6 +35,9 @@ class Parameter:
         A penalty of its own, in place of the network's.
     constraint : Constraint or None
         A constraint of its own, in place of the network's.
+    tied : str or None
+        Name of an earlier node's parameter that this one is, such as ``"dense_1.W"``: the shapes must be equal, that
+        node's initializer, penalty and constraint hold, and the gradients add up.
 
     Examples
     --------
@@ -51,6 +54,7 @@ class Parameter:
     decays: bool = False
     penalty: Penalty | None = None
     constraint: Constraint | None = None
+    tied: str | None = None
 
 
 @dataclass(frozen=True)

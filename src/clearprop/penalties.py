@@ -192,8 +192,9 @@ class Constraint(Configurable):
 class MaxNorm(Constraint):
     """The weights into a unit have a norm of at most `limit` (Srivastava et al. 2014, section 5.1).
 
-    ``W`` is (n_in, n_out): the norm is that of a column. Columns above the limit are scaled down to it, after every
-    update, as by Keras' MaxNorm(axis=0).
+    ``W`` of `Dense` is (n_in, n_out): the norm is that of a column. ``W`` of `Conv2D` is (filters, channels, ...): the
+    norm is that of a filter. Units above the limit are scaled down to it, after every update, as by Keras'
+    MaxNorm(axis=0), or MaxNorm(axis=[0, 1, 2]) for its convolutions.
 
     Parameters
     ----------
@@ -219,8 +220,9 @@ class MaxNorm(Constraint):
         check_real("MaxNorm", "limit", self.limit, low=0.0, closed="neither")
 
     def project(self, xp: Any, w: Any) -> Any:
-        """Return `w` with its columns scaled down to the limit where they exceed it."""
-        norm = xp.sqrt(xp.sum(w * w, axis=0, keepdims=True))
+        """Return `w` with its columns, or filters, scaled down to the limit where they exceed it."""
+        inputs = 0 if w.ndim <= 2 else tuple(range(1, w.ndim))
+        norm = xp.sqrt(xp.sum(w * w, axis=inputs, keepdims=True))
         # a norm that overflows is left alone: the next loss then says what happened
         above = (norm > self.limit) & xp.isfinite(norm)
         return xp.where(above, w * (self.limit / xp.where(above, norm, xp.ones_like(norm))), w)

@@ -64,10 +64,10 @@ def check_choice(owner: str, name: str, value: Any, choices: Collection[Any]) ->
         raise ArgumentError(f"{owner}: {name} must be one of {allowed}, got {show(value)}.")
 
 
-def check_name(owner: str, name: Any) -> None:
+def check_name(owner: str, name: Any, argument: str = "name") -> None:
     """Raise `ArgumentError` unless `name` is None or can name a node: letters, digits and underscores."""
     if name is not None and not (isinstance(name, str) and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name)):
-        raise ArgumentError(f"{owner}: name must be letters, digits and _ (no dots or blanks), got {show(name)}.")
+        raise ArgumentError(f"{owner}: {argument} must be letters, digits and _ (no dots or blanks), got {show(name)}.")
 
 
 def check_instance(owner: str, name: str, value: Any, kind: type, example: str) -> None:

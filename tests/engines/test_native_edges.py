@@ -13,7 +13,7 @@ import scipy.sparse
 from native_twin import TARGETS, assert_agree, native, passes, reference, same_bits, training_state, trajectory
 
 import clearprop as cp
-from cases import LAYERS, LOSSES, classes, counts, labels, one_hot, reals, soft
+from cases import LAYERS, NATIVE_LOSSES, classes, counts, labels, one_hot, reals, soft
 from clearprop.engines import native as door
 from clearprop.engines.array import ArrayExecutor
 
@@ -76,7 +76,7 @@ MAKERS = {"reals": reals, "counts": counts, "labels": labels, "classes": classes
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=DTYPE_IDS)
-@pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.id)
+@pytest.mark.parametrize("case", NATIVE_LOSSES, ids=lambda case: case.id)
 def test_losses_of_many_outputs(case, dtype):
     """A row of scores may take less or more than one vector."""
     for n_outputs in (2, 4, 7, 8, 9, 15, 16, 17, 33):
@@ -88,7 +88,7 @@ def test_losses_of_many_outputs(case, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=DTYPE_IDS)
-@pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.id)
+@pytest.mark.parametrize("case", NATIVE_LOSSES, ids=lambda case: case.id)
 def test_losses_of_extreme_scores(case, dtype):
     """Scores go through Scale(1.0), which leaves them as they are; 0 and ties are among them."""
     sizes = numpy.array([0.0, 1e-30, 1e-4, 1.0, 20.0, 80.0, case.range])

@@ -143,6 +143,8 @@ BY_HAND = [
     (cp.Hinge(), [[0.25]], [0], 1.25),
     (cp.Hinge(), [[2.0, 1.5, -1.0]], [0], 0.5),
     (cp.Hinge(), [[2.0, 0.5, -1.0]], [1], 2.5),
+    (cp.SparseReconstruction(2, 0.5), [[1.0, -3.0, 2.0]], [3.0], 2.0 + 2.5),
+    (cp.SparseReconstruction(1, 2.0, cp.AbsoluteError()), [[1.0, 2.0, -1.5]], [[3.0, 5.0]], 5.0 + 3.0),
 ]
 
 
@@ -159,6 +161,7 @@ KINKS = [
     (cp.Hinge(), [[-1.0]], [0], [[0.0]]),
     (cp.Hinge(), [[2.0, 1.0]], [0], [[0.0, 0.0]]),
     (cp.Hinge(), [[0.0, 0.0, 0.0]], [1], [[1.0, -1.0, 0.0]]),  # the first of equal rivals
+    (cp.SparseReconstruction(3, 0.5), [[3.0, 0.0, -1.0, 2.0]], [2.0], [[1.0, 0.0, -0.5, 0.5]]),
 ]
 
 
@@ -190,6 +193,7 @@ def test_predictions_are_the_links():
         cp.Huber(): scores,
         cp.Quantile(): scores,
         cp.Hinge(): scores,
+        cp.SparseReconstruction(1, 0.5): scores,
     }
     assert {type(loss) for loss in links} == {type(case.loss) for case in LOSSES}
     for loss, expected in links.items():

@@ -46,6 +46,7 @@ REFUSED = [
     (cp.KLDivergence(), [[0.5, 0.4]] * 3, 2, r"KLDivergence: each row of y must be >= 0 and sum to 1.* in row 0"),
     (cp.Hinge(), [0, 1, 2], 1, r"Hinge: y must hold class numbers 0 to 1 for 2 classes, got 2 in row 2"),
     (cp.Hinge(), [[0, 1], [1, 0], [1, 0]], 2, r"Hinge: y must hold one class number a row"),
+    (cp.SparseReconstruction(2, 0.1), [[0.0] * 4] * 3, 4, r"SquaredError: y must have shape \(3, 2\), got \(3, 4\)"),
 ]
 
 
@@ -65,6 +66,13 @@ WRONG = [
     (lambda: cp.CrossEntropy(1.0), r"CrossEntropy: label_smoothing must be a finite number >= 0 and < 1, got 1.0"),
     (lambda: cp.CrossEntropy("x"), r"CrossEntropy: label_smoothing must be .*, got 'x'"),
     (lambda: cp.Huber(0.0), r"Huber: delta must be a finite number > 0, got 0.0"),
+    (lambda: cp.SparseReconstruction(0, 0.1), r"SparseReconstruction: units must be an integer >= 1, got 0"),
+    (lambda: cp.SparseReconstruction(2, -0.1), r"SparseReconstruction: strength must be a finite number >= 0, got"),
+    (lambda: cp.SparseReconstruction(2, 0.1, cp.L1(1.0)), r"SparseReconstruction: loss must be of kind Loss, got L1"),
+    (
+        lambda: cp.Network([cp.Dense(2)], inputs=3, loss=cp.SparseReconstruction(2, 0.1)),
+        r"SparseReconstruction: a code of 2 needs a network with more outputs, got 2; end with Concatenate",
+    ),
     (lambda: cp.Quantile(1.0), r"Quantile: quantile must be a finite number > 0 and < 1, got 1.0"),
 ]
 

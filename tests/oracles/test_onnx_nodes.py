@@ -9,7 +9,7 @@ from onnx_cases import EXCLUDED, NODES, OPERATIONS, node_tests, onnx, operation_
 from cases import assert_close
 
 RUN = [name for name in node_tests() if reason(name) is None]
-N_RUN, N_EXCLUDED, N_EXPANDED = 179, 38, 150  # in onnx 1.22.0
+N_RUN, N_EXCLUDED, N_EXPANDED = 236, 69, 150  # in onnx 1.22.0
 
 
 @pytest.mark.parametrize("name", RUN)

@@ -10,7 +10,7 @@ import numpy
 
 from clearprop.engines.base import Array, Batch, EpochLoss, Program
 from clearprop.engines.probe import probe
-from clearprop.errors import NonFiniteError
+from clearprop.errors import DataError, NonFiniteError
 from clearprop.layers import Context
 from clearprop.optimizers import Optimizer
 from clearprop.parameters import Layout
@@ -83,12 +83,13 @@ class ArrayExecutor:
         self.layout = program.graph.parameter_layout()
         self.buffer_layout = program.graph.buffer_layout()
         nodes = program.graph.nodes
-        self._parameters, self._buffers = _NodeViews(self.layout), _NodeViews(self.buffer_layout)
-        owners = {name.rpartition(".")[0] for name in self.layout}
+        self._names = program.graph.names("parameters")
+        self._parameters = _NodeViews(self.layout, self._names)
+        self._buffers = _NodeViews(self.buffer_layout, program.graph.names("buffers"))
         self._learns: list[bool] = []  # dx is wanted where it leads to a parameter
         self._last_reader = list(range(len(nodes)))
         for position, node in enumerate(nodes):
-            self._learns.append(node.owner in owners or any(self._learns[index] for index in node.inputs))
+            self._learns.append(bool(self._names[position]) or any(self._learns[index] for index in node.inputs))
             for index in node.inputs:
                 self._last_reader[index] = position
         self.penalties = penalties_by_slot(self.layout, "penalty", program.penalty)
@@ -120,12 +121,15 @@ class ArrayExecutor:
             ctx = Context(
                 numpy,
                 training=training,
-                buffers=b.get(node.owner, {}),
+                buffers=b[index],
                 noise=_noise(stream, index),
                 wants_dx=wants_dx or any(self._learns[i] for i in node.inputs),
             )
             xs = (result.outputs[i] for i in node.inputs)
-            output, kept = node.layer.forward(ctx, p.get(node.owner, {}), *xs)
+            try:
+                output, kept = node.layer.forward(ctx, p[index], *xs)
+            except DataError as error:  # a box does not know its node
+                raise DataError(f"node '{node.name}': {error}") from None
             result.outputs[index] = output
             if keep:
                 result.kept[index], result.contexts[index] = kept, ctx
@@ -136,7 +140,7 @@ class ArrayExecutor:
         return result
 
     def backward(self, parameters: Array, passed: ForwardPass, delta: Array) -> BackwardPass:
-        """Run all boxes in reverse; gradients add up where a node fans out or a layer is shared."""
+        """Run all boxes in reverse; gradients add up where a node fans out or a parameter is shared."""
         graph = self.program.graph
         p = self._parameters.of(parameters)
         gradient = numpy.zeros(self.layout.size, dtype=self.program.dtype)
@@ -147,9 +151,9 @@ class ArrayExecutor:
             node, ctx, dh = graph.nodes[index], passed.contexts[index], deltas[index]
             if node.layer is None or ctx is None or dh is None or not (ctx.wants_dx or self._learns[index]):
                 continue
-            dxs, gradients = node.layer.backward(ctx, p.get(node.owner, {}), passed.kept[index], dh)
+            dxs, gradients = node.layer.backward(ctx, p[index], passed.kept[index], dh)
             for local, value in gradients.items():
-                view = views[f"{node.owner}.{local}"]
+                view = views[self._names[index][local]]
                 view += value
             for place, dx in zip(node.inputs, dxs, strict=True):
                 known = deltas[place]
@@ -332,19 +336,17 @@ def _noise(stream: Stream, node: int) -> Any:
 class _NodeViews:
     """The views of a flat vector, by node and local name; those of the vector asked for last are remembered."""
 
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
-        self._last: tuple[Array, dict[str, dict[str, Array]]] = (None, {})  # one attribute: threads may share it
+    def __init__(self, layout: Layout, names: tuple[dict[str, str], ...]) -> None:
+        self._layout, self._names = layout, names
+        self._last: tuple[Array, list[dict[str, Array]]] = (None, [])  # one attribute: threads may share it
 
-    def of(self, vector: Array) -> dict[str, dict[str, Array]]:
-        """Return the views of `vector`."""
+    def of(self, vector: Array) -> list[dict[str, Array]]:
+        """Return the views of `vector`, those of each node by local name."""
         known, views = self._last
         if vector is known:
             return views
-        views = {}
-        for name, view in self._layout.views(vector).items():
-            owner, _, local = name.rpartition(".")
-            views.setdefault(owner, {})[local] = view
+        whole = self._layout.views(vector)
+        views = [{local: whole[name] for local, name in names.items()} for names in self._names]
         self._last = vector, views
         return views
 

@@ -87,7 +87,11 @@ def hidden_sizes(model: Any) -> list[int]:
     if model.n_layers is not None or model.n_units is not None:
         n_layers = 1 if model.n_layers is None else model.n_layers
         return [100 if model.n_units is None else int(model.n_units)] * n_layers
-    sizes = model.hidden_layer_sizes
+    return unit_counts(model.hidden_layer_sizes)
+
+
+def unit_counts(sizes: Any) -> list[int]:
+    """Return `hidden_layer_sizes`, one number or several, as a list."""
     sizes = list(sizes) if isinstance(sizes, Iterable) else [sizes]
     if not all(isinstance(size, Integral) and int(size) > 0 for size in sizes):
         raise ArgumentError(
