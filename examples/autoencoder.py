@@ -4,9 +4,9 @@ A denoising auto-encoder
 
 An auto-encoder squeezes an image through a short code, here 8 numbers for 64 pixels, and reconstructs it. A denoising
 one is shown noisy images and has to put out the clean ones: its loss is :math:`\frac{1}{2} \| z(x + \varepsilon) - x
-\|^2`. With linear units the best it could do is principal component analysis (Baldi and Hornik 1989); a ReLU layer on
-each side of the code does better. All digits in the picture are held out. (Denoising is one of the Toronto deck's
-deeper networks.)
+\|^2`. Without noise, linear units would find the space of the principal components (Baldi and Hornik 1989), which are
+shown for comparison; a ReLU layer on each side of the code does better. All digits in the picture are held out.
+(Denoising is one of the Toronto deck's deeper networks.)
 
 Where a learner stumbles: the noise is drawn anew in every epoch, and it is added to the input, never to the target.
 """

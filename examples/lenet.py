@@ -43,7 +43,7 @@ def experiment(small: bool = False):
     X, y = enlarged_digits()
     X, X_test, y, y_test = train_test_split(X, y, test_size=0.25, stratify=y, random_state=0)
     if small:
-        X, y = X[:600], y[:600]
+        X, y = X[:400], y[:400]
     net = lenet()
     settings = {"optimizer": cp.Adam(cp.Cosine(2e-3)), "epochs": 4 if small else 25, "batch_size": 20}
     reports = net.fit(X, y, **settings, validation=(X_test, y_test), metrics="accuracy")

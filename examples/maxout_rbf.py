@@ -2,11 +2,11 @@ r"""
 Maxout and radial basis functions
 =================================
 
-Two other hidden units. A maxout unit, :math:`h(x) = \max_k (w_k x + b_k)`, learns its activation: the largest of some
-:math:`k` straight lines is convex, and here four of them learn a parabola, which one ReLU bends towards only once.
-(The least squares of four lines leave an error of at most :math:`2 / (3 k^2)`.) A radial basis function, :math:`h(x) =
-\exp(-\|x - w\|^2 / \sigma^2)`, answers near its center only: far from all data the network falls back to an answer
-that is the same everywhere, while a ReLU network grows ever more certain along every ray.
+Two other hidden units. A maxout unit, :math:`h(x) = \max_k (w_k x + b_k)`, learns its activation: the largest of
+:math:`k` straight lines is a convex function. Four lines learn a parabola, up to the error :math:`2 / (3 k^2)` of
+least squares on [-1, 1]; one ReLU bends only once. A radial basis function, :math:`h(x) = \exp(-\|x - w\|^2 /
+\sigma^2)`, answers near its center only: far from all data the network falls back to an answer that is the same
+everywhere, while a ReLU network grows ever more certain along every ray.
 
 Where a learner stumbles: lines that start below all others never win, so they never learn. With biases at 0 all lines
 meet in one point, and only the two steepest win; here the biases start at random.

@@ -2,14 +2,15 @@ r"""
 Pretraining by auto-encoders
 ============================
 
-A deep network of sigmoid units starts slowly: each layer scales what passes, forward and backward, by at most 1/4.
-Greedy layer-wise pretraining first lets every layer reconstruct what the layer below puts out, :math:`z = f(x W + b)\,
-W^\top + c`, without labels; only then all layers learn the few labels there are. On the left, held-out accuracy while
-150 labelled digits are learned; on the right, how much the units of each layer differ from digit to digit before they
-see a label.
+A deep network of sigmoid units starts slowly: each layer multiplies what passes, forward and backward, by slopes of at
+most 1/4. Greedy layer-wise pretraining first lets every layer reconstruct what the layer below puts out, :math:`z =
+f(x W + b)\, W^\top + c`, without labels; only then all layers learn the few labels there are. On the left, held-out
+accuracy while 150 labelled digits are learned; on the right, how much the units of each layer differ from digit to
+digit before they see a label.
 
-Where a learner stumbles: without pretraining the upper layers put out nearly the same for every digit, so the gradient
-there can tell the digits apart no better. Better initialization and normalization have since made pretraining rare.
+Where a learner stumbles: without pretraining the upper layers put out nearly the same for every digit, and gradients
+are as small; the network waits at the guess of one class. Better initialization and normalization have since made
+pretraining rare.
 """
 
 import matplotlib.pyplot as plt

@@ -9,7 +9,8 @@ remember by a gate, :math:`c_t = f_t c_{t-1} + i_t g_t`: where :math:`f_t` is ne
 lost on the way.
 
 Where a learner stumbles: the gate of the memory must start open, here with a bias of 2. A plain network multiplies its
-state by the same matrix at every step, and the gradient on its way back likewise; no weights keep a number for long.
+state by the same matrix at every step, and the gradient on its way back likewise; few weights keep a number for long,
+and they are hard to find.
 """
 
 import matplotlib.pyplot as plt
