@@ -1,4 +1,4 @@
-"""The boxes, one or one family a file."""
+"""The boxes of a network: each computes one function of a row, forward and backward."""
 
 from clearprop.layers.base import Activation, Context, Layer
 from clearprop.layers.convolution import Conv2D
