@@ -59,9 +59,10 @@ def tolerance(net: Net) -> float:
 
     Rounding to float32 departs by up to 1e-6 in networks up to 256 units wide, another order of rows by 1e-3 and more,
     a learning rate 1 % larger by 4e-3. In wider ones Adam's first steps, which are the signs of gradients too small for
-    float32 to know their signs, depart by up to 1e-3, another order of rows by 5e-2.
+    float32 to know their signs, depart by up to 1e-3, another order of rows by 5e-2; in deeper ones a rounding that
+    takes a unit to the other side of its kink does as much.
     """
-    return 1e-4 if max(net.sizes[1:]) <= 256 else 2e-3
+    return 1e-4 if max(net.sizes[1:]) <= 256 and len(net.sizes) <= 5 else 2e-3
 
 
 def departure(losses: Sequence[float], reference: Sequence[float]) -> float:
@@ -139,7 +140,6 @@ def train_net(
         reference = reference_losses(worker, folder, contestants.values())
     rows = {key: Row(net.name, key, who.label, "ok", threads) for key, who in contestants.items()}
     jobs: dict[tuple[str, int], Job] = {}
-    peak = None
     with ExitStack() as stack:
         for count in sorted({threads, 1}, reverse=True):
             for key, who in contestants.items():
@@ -151,8 +151,6 @@ def train_net(
                     worker = stack.enter_context(Worker(who, count, cache))
                     found = admit(worker, net, folder, reference[who.epsilon_hat])
                     jobs[key, count] = training_job(worker, net, SECONDS)
-                    if key == "clearprop" and count == threads:
-                        peak = worker.call("fma_peak")["result"]
                 except WorkerError as error:
                     row.status = str(error)
                     jobs.pop((key, threads), None)
@@ -164,8 +162,13 @@ def train_net(
         blas = sgemm.call("prepare", str(folder))["result"]
         jobs["sgemm", threads] = Job(sgemm, "run", (), sgemm.call("operations")["result"] / 1e9)
         say(f"{net}: {repeats} repeats in turn")
+        own = jobs.get(("clearprop", threads))
+        peaks = [own.worker.call("fma_peak")["result"]] if own else []
         with Disturbance(job.worker for job in jobs.values()) as others:
             times = interleave(jobs, repeats)
+        # the better of two: where the processors of a virtual machine share a core for a while, it is half the peak
+        peaks += [own.worker.call("fma_peak")["result"]] if own else []
+        peak = max((found for found in peaks if found is not None), default=None)
         for row in rows.values():
             if row.status == "ok":
                 row.peak_megabytes = jobs[row.contestant, threads].worker.call("reset")["peak"]

@@ -229,8 +229,9 @@ def interleave(jobs: Mapping[Any, Job], repeats: int) -> dict[Any, tuple[Spread,
     wall: dict[Any, list[float]] = {key: [] for key in jobs}
     cpu: dict[Any, list[float]] = {key: [] for key in jobs}
     keys = list(jobs)
-    for repeat in range(repeats):
-        for key in keys[repeat % len(keys) :] + keys[: repeat % len(keys)]:  # nobody is always the first
+    for repeat in range(repeats if jobs else 0):
+        first = repeat % len(keys)  # nobody is always the first
+        for key in keys[first:] + keys[:first]:
             job = jobs[key]
             if job.resets:
                 job.worker.call("reset")

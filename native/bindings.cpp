@@ -22,7 +22,7 @@ template <class T> using Vector = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::
 template <class T> using Matrix = nb::ndarray<const T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
 const std::map<std::string, Box> boxes = {
-    {"Dense", Box::dense}, {"Dropout", Box::dropout}, {"Scale", Box::scale}, {"BatchNorm", Box::batch_norm},
+    {"Dense", Box::dense}, {"Dropout", Box::dropout}, {"GaussianNoise", Box::gaussian_noise}, {"Scale", Box::scale}, {"BatchNorm", Box::batch_norm},
     {"LayerNorm", Box::layer_norm}, {"Softmax", Box::softmax}, {"LogSoftmax", Box::log_softmax}, {"Add", Box::add},
     {"Concatenate", Box::concatenate},
 };

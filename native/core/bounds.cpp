@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "philox.hpp"
+
 namespace clearprop {
 
 namespace {
@@ -58,6 +60,7 @@ template <class T> const std::vector<double>& Bounds<T>::gradients(const Measure
                 break;
             }
             case Box::dropout: value = x / (1.0 - node.number); break;
+            case Box::gaussian_noise: value = x + node.number * largest_normal; break;
             case Box::scale: value = x * weight(node, 0); break;
             case Box::batch_norm:  // without statistics of the batch there is no bound
                 normalized_[i] = measured.batch_statistics ? std::sqrt(rows) : std::numeric_limits<double>::infinity();

@@ -122,11 +122,11 @@ template <class T> void Pass<T>::forward(const Step<T>& step, int i, Index begin
             if (!plan_.nodes[i].within) activate(step, i, x, {0, n_panels(n.width, kernels_.panel)}, begin, end);
             return;
         case Box::dropout:
-            if (step.training && n.number > 0.0) {
-                draw(step, i, begin, end);
-                return kernels_.multiply(x, of.stored, of.value, n.width, begin, end);
-            }
-            return copy(x, 0, of.value, 0, n.width, begin, end);
+        case Box::gaussian_noise:
+            if (!step.training || n.number == 0.0) return copy(x, 0, of.value, 0, n.width, begin, end);
+            draw(step, i, begin, end);
+            return n.box == Box::dropout ? kernels_.multiply(x, of.stored, of.value, n.width, begin, end)
+                                         : kernels_.add(x, of.stored, of.value, n.width, begin, end);
         case Box::scale:
             return kernels_.scale_columns(x, weights_.packed[n.parameters[0]].data(), of.value, n.width,
                                           begin, end);
@@ -205,19 +205,22 @@ void Pass<T>::activate(const Step<T>& step, int i, Panels<T> a, Range panels, In
     kernels_.activate(f, std::min(n.width - panels.begin * kernels_.panel, panels.size() * kernels_.panel), begin, end);
 }
 
-// The random numbers of a box in training: dropout's mask, rrelu's slopes.
+// The random numbers of a box in training: dropout's mask, rrelu's slopes, noise.
 template <class T> void Pass<T>::draw(const Step<T>& step, int i, Index begin, Index end) {
     const Node& n = node(i);
     const T keep = T(1.0 / (1.0 - n.number));
-    for (Index r = begin; r < end; ++r)
-        each_uniform({step.seed, noise_purpose, step.step, uint64_t(i)}, uint64_t(r * n.width), uint64_t(n.width),
-                     [&](uint64_t column, double u) {
-                         T& place = entry(at(i).stored, kernels_.panel, r, Index(column));
-                         if (n.box == Box::dropout)
-                             place = u >= n.number ? keep : T(0);
-                         else
-                             place = T(n.number) + T(n.second - n.number) * T(u);
-                     });
+    const Stream stream{step.seed, noise_purpose, step.step, uint64_t(i)};
+    const uint64_t width = uint64_t(n.width);
+    for (Index r = begin; r < end; ++r) {
+        auto place = [&](uint64_t column) -> T& { return entry(at(i).stored, kernels_.panel, r, Index(column)); };
+        if (n.box == Box::dropout)
+            each_uniform(stream, r * width, width, [&](auto c, double u) { place(c) = u >= n.number ? keep : T(0); });
+        else if (n.box == Box::gaussian_noise)
+            each_normal(stream, r * width, width, [&](auto c, double z) { place(c) = T(n.number * z); });
+        else
+            each_uniform(stream, r * width, width,
+                         [&](auto c, double u) { place(c) = T(n.number) + T(n.second - n.number) * T(u); });
+    }
 }
 
 template <class T> void Pass<T>::link(Index rows) {
@@ -285,6 +288,7 @@ template <class T> void Pass<T>::backward(const Step<T>& step, int i, Index begi
             else
                 copy(of.delta, 0, dx, 0, n.width, begin, end);
             break;
+        case Box::gaussian_noise: copy(of.delta, 0, dx, 0, n.width, begin, end); break;
         case Box::scale:
             kernels_.scale_columns(of.delta, weights_.packed[n.parameters[0]].data(), dx, n.width, begin, end);
             break;

@@ -3,7 +3,9 @@
 // Salmon, Moraes, Dror and Shaw (2011), "Parallel random numbers: as easy as 1, 2, 3".
 #pragma once
 
+#include <cmath>
 #include <cstdint>
+#include <numbers>
 
 namespace clearprop {
 
@@ -42,5 +44,18 @@ template <class Function> void each_uniform(const Stream& stream, uint64_t start
         f(c, Stream::uniform(words[at % 4]));
     }
 }
+
+// The same with standard normal numbers by Box and Muller (1958), of two numbers in [0, 1) each.
+template <class Function> void each_normal(const Stream& stream, uint64_t start, uint64_t width, Function f) {
+    double radius = 0.0;
+    each_uniform(stream, 2 * start, 2 * width, [&](uint64_t place, double u) {
+        if (place % 2 == 0)
+            radius = std::sqrt(-2.0 * std::log1p(-u));
+        else
+            f(place / 2, radius * std::cos(2.0 * std::numbers::pi * u));
+    });
+}
+
+constexpr double largest_normal = 8.6;  // log1p(2^-53 - 1) is the most: sqrt(2 * 53 log 2)
 
 }  // namespace clearprop

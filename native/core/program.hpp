@@ -9,7 +9,8 @@
 namespace clearprop {
 
 enum class Box : int {
-    input, dense, activation, dropout, scale, batch_norm, layer_norm, softmax, log_softmax, add, concatenate,
+    input, dense, activation, dropout, gaussian_noise, scale, batch_norm, layer_norm, softmax, log_softmax, add,
+    concatenate,
 };
 
 struct Node {
@@ -17,7 +18,7 @@ struct Node {
     Unit unit = Unit::identity;
     std::vector<int> inputs;
     Index width;
-    double number = 0.0;                // slope, alpha, rate, epsilon or scale; input: its place in Batch::inputs
+    double number = 0.0;                // slope, alpha, rate, deviation, epsilon or scale; input: its place in Batch::inputs
     double second = 0.0;                // upper slope or momentum
     std::vector<int> parameters;        // places in Program::parameters: W and b, s, slope, gain and bias; -1: none
     std::vector<Index> buffers;         // where running mean and variance begin

@@ -109,12 +109,14 @@ Workspace<T>::Workspace(const Program& program, const Plan& plan, const Kernels<
             if (node.box == Box::layer_norm) of.deviation = take(n_panels(capacity, P) * P);
             if (!backward) continue;
             if (!planned.learns) {  // nor does it pass gradients, but it draws
-                if (node.box == Box::dropout || node.unit == Unit::rrelu) of.stored = matrix(node.width);
+                if (node.box == Box::dropout || node.box == Box::gaussian_noise || node.unit == Unit::rrelu)
+                    of.stored = matrix(node.width);
                 if (i + 1 == nodes.size()) of.delta = matrix(node.width);
                 continue;
             }
             if (!planned.folded) of.delta = matrix(node.width);
-            const bool keeps = node.box == Box::dropout || node.box == Box::batch_norm || node.box == Box::layer_norm;
+            const bool keeps = node.box == Box::dropout || node.box == Box::gaussian_noise ||
+                               node.box == Box::batch_norm || node.box == Box::layer_norm;
             if (keeps || (node.box == Box::activation && planned.derivative == Derivative::stored))
                 of.stored = matrix(node.width);
             if (node.unit == Unit::prelu) of.extra = matrix(node.width);

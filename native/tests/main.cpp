@@ -23,8 +23,8 @@ void check(bool fine, const char* what, const std::string& where = "") {
     std::fprintf(stderr, "FAILED: %s %s\n", what, where.c_str());
 }
 
-// A graph with every box: x -> dense -> unit -> dropout -> batch norm -> (+) -> layer norm -> scale -> [ , x] -> softmax
-// -> dense, with odd widths.
+// A graph with every box: x -> dense -> unit -> dropout -> noise -> batch norm -> (+) -> layer norm -> scale -> [ , x]
+// -> softmax -> dense, with odd widths.
 Program program_with_every_box(Unit unit, LossKind loss, Index outputs) {
     Program program;
     Index at = 0;
@@ -46,7 +46,8 @@ Program program_with_every_box(Unit unit, LossKind loss, Index outputs) {
     program.nodes[std::size_t(h)].unit = unit;
     program.nodes[std::size_t(h)].second = 0.5;
     const int d = add(Box::dropout, {h}, width, 0.3, {});
-    const int n = add(Box::batch_norm, {d}, width, 1e-5, {parameter(1, width, false), parameter(1, width, false)});
+    const int e = add(Box::gaussian_noise, {d}, width, 0.2, {});
+    const int n = add(Box::batch_norm, {e}, width, 1e-5, {parameter(1, width, false), parameter(1, width, false)});
     program.nodes[std::size_t(n)].second = 0.1;
     program.nodes[std::size_t(n)].buffers = {0, width};
     const int sum = add(Box::add, {n, h}, width, 0.0, {});

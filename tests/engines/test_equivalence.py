@@ -31,7 +31,7 @@ RUNS = (
 )
 TERMS = tuple(itertools.product((None, *PENALTIES, cp.L1(0.1, per_row=True)), (None, *CONSTRAINTS, cp.MaxNorm(0.4))))
 UNROWS_BOXES = {
-    cp.Embedding, cp.Flatten, cp.GaussianNoise, cp.Maxout, cp.Multiply, cp.RBF, cp.Rescale, cp.Reshape, cp.Slice,
+    cp.Embedding, cp.Flatten, cp.Maxout, cp.Multiply, cp.RBF, cp.Rescale, cp.Reshape, cp.Slice,
     cp.Step, cp.TransposedDense,
 }  # fmt: skip
 
@@ -246,8 +246,8 @@ def test_every_instruction_set_agrees(index):
 @pytest.mark.parametrize("seed", [0, -3, 2**63 + 1, 2**64 + 5])
 @pytest.mark.parametrize("step", [0, 3, 2**40])
 def test_random_numbers_have_the_same_addresses(seed, step):
-    """Dropout's masks and the slopes of RReLU, at odd widths, where rows do not begin with a block of numbers."""
-    boxes = [cp.Dropout(0.5), cp.Dense(7), cp.RReLU(), cp.Dropout(0.9), cp.Dense(3)]
+    """Dropout's masks, noise, and slopes of RReLU, at odd widths, where rows do not begin with a block of numbers."""
+    boxes = [cp.Dropout(0.5), cp.Dense(7), cp.RReLU(), cp.Dropout(0.9), cp.GaussianNoise(0.2), cp.Dense(3)]
     net = cp.Network(boxes, inputs=5, dtype="float64")
     batch = net.batch(*rows_of(net)[:2])
     ours, theirs = (
@@ -382,6 +382,7 @@ def test_a_layer_on_the_same_node_twice():
 ONE_TO_ONE = [
     cp.Tanh(), cp.ReLU(), cp.ELU(), cp.HardTanh(), cp.GELU(), cp.PReLU(), cp.Abs(), cp.Identity(), cp.Scale(),
     cp.Softmax(), cp.LogSoftmax(), cp.LayerNorm(), cp.BatchNorm(), cp.Dropout(0.25), cp.Dropout(0.0), cp.RReLU(),
+    cp.GaussianNoise(0.5),
 ]  # fmt: skip
 
 

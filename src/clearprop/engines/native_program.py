@@ -21,6 +21,7 @@ NUMBERS: dict[type, tuple[str, ...]] = {
     layers.RReLU: ("lower", "upper"),
     layers.ELU: ("alpha",),
     layers.Dropout: ("rate",),
+    layers.GaussianNoise: ("deviation",),
     layers.BatchNorm: ("epsilon", "momentum"),
     layers.LayerNorm: ("epsilon",),
 }
