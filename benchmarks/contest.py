@@ -59,8 +59,8 @@ def tolerance(net: Net) -> float:
 
     Rounding to float32 departs by up to 1e-6 in networks up to 256 units wide, another order of rows by 1e-3 and more,
     a learning rate 1 % larger by 4e-3. In wider ones Adam's first steps, which are the signs of gradients too small for
-    float32 to know their signs, depart by up to 1e-3, another order of rows by 5e-2; in deeper ones a rounding that
-    takes a unit to the other side of its kink does as much.
+    float32 to know their signs, depart by up to 1e-3, another order of rows by 5e-2. With six hidden layers of 32 or
+    128 units, clearprop, PyTorch, JAX and scikit-learn were all seen to depart by 2e-4 to 1e-3.
     """
     return 1e-4 if max(net.sizes[1:]) <= 256 and len(net.sizes) <= 5 else 2e-3
 

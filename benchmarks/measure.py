@@ -126,7 +126,7 @@ class Worker:
         return answer
 
     def fall_asleep(self) -> None:
-        """Wait until all threads sleep: OpenBLAS's look out for work for 0.2 s, on a CPU that the next worker needs."""
+        """Wait until all threads sleep: OpenBLAS's go on looking for work, on a CPU that the next worker needs."""
         process = psutil.Process(self.process.pid)
         end, before = time.perf_counter() + PATIENCE, None
         while time.perf_counter() < end and (used := sum(process.cpu_times()[:2])) != before:

@@ -10,7 +10,6 @@ import numpy
 
 from clearprop.engines import Batch
 from clearprop.errors import GradientCheckError, NonFiniteError
-from clearprop.layers import Embedding
 from clearprop.network import Network
 from clearprop.streams import Purpose, Stream
 from clearprop.validation import check_bool, check_instance, check_integer, check_real
@@ -151,11 +150,11 @@ def check_gradient(
     *_, backward = executor.passes(net.vector, buffers, batch, training=training, seed=net.seed, wants_dx=True)
     gradients = net.layout.views(gradient)
     compared = [(name, view, gradients[name]) for name, view in net.parameters.items()]
-    embeds = any(isinstance(node.layer, Embedding) for node in net.graph.nodes)
+    codes = {place for node in net.graph.nodes if node.layer and node.layer.reads_codes for place in node.inputs}
     for place, x in zip(net.graph.inputs, batch.inputs, strict=True):
+        if place in codes:
+            continue  # there is nothing between them
         delta = backward.deltas[place]
-        if delta is None and embeds:
-            continue  # codes: there is nothing between them
         compared.append((net.graph.nodes[place].name, x, numpy.zeros_like(x) if delta is None else delta))
     checks = []
     for index, (name, values, gradient) in enumerate(compared):

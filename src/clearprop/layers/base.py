@@ -106,6 +106,7 @@ class Layer(Configurable):
     n_inputs: ClassVar[int | None] = 1  # None: two or more
     elementwise: ClassVar[bool] = False  # h_i depends on a_i alone, without parameters
     stochastic: ClassVar[bool] = False  # training and prediction differ
+    reads_codes: ClassVar[bool] = False  # inputs are whole numbers, at which there is no gradient
 
     def __post_init__(self) -> None:
         check_name(type(self).__name__, self.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from clearprop.errors import DataError
 from clearprop.initializers import Initializer, Normal
@@ -69,6 +69,8 @@ class Embedding(Layer):
     levels: int
     width: int
     initializer: Initializer = Normal(1.0)
+
+    reads_codes: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -15,7 +15,42 @@ __all__ = ["Mean", "Sum"]
 
 
 @dataclass(frozen=True)
-class Sum(Layer):
+class _Reduction(Layer):
+    """What sums and means over axes share."""
+
+    axis: int | tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        owner, axes = type(self).__name__, self.axis
+        if not isinstance(axes, tuple):
+            check_integer(owner, "axis", axes, minimum=0)
+            return
+        for index, axis in enumerate(axes):
+            check_integer(owner, f"axis[{index}]", axis, minimum=0)
+        if not axes or len(set(axes)) < len(axes):
+            raise ArgumentError(f"{owner}: axis must be an integer or a tuple of different ones, got {show(axes)}.")
+
+    @property
+    def _gone(self) -> tuple[int, ...]:
+        """The axes of an array, with that of rows in front, that the box takes away."""
+        return tuple(axis + 1 for axis in (self.axis if isinstance(self.axis, tuple) else (self.axis,)))
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        """Return the shape without the axes that are taken away."""
+        shape, gone = shapes[0], self._gone
+        if max(gone) > len(shape) or len(gone) == len(shape):
+            raise ShapeError(f"{type(self).__name__} needs rows with axis {self.axis} and one that is left over")
+        return tuple(size for place, size in enumerate(shape, start=1) if place not in gone)
+
+    def _repeated(self, ctx: Context, dh: Array, shape: Shape) -> Array:
+        """Return dh repeated along the axes that the forward pass took away from `shape`."""
+        kept = tuple(1 if place in self._gone else size for place, size in enumerate(shape))
+        return ctx.xp.broadcast_to(ctx.xp.reshape(dh, kept), shape)
+
+
+@dataclass(frozen=True)
+class Sum(_Reduction):
     """The sum over one or more axes of a row.
 
     Forward and backward, with x and dx of shape (n, ..., k, ...), h and dh the same without the axis of k, in the
@@ -47,29 +82,19 @@ class Sum(Layer):
     ONNX operator ReduceSum with keepdims=0.
     """
 
-    axis: int | tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_axis(self, self.axis)
-
-    def output_shape(self, *shapes: Shape) -> Shape:
-        """Return the shape without the axes summed over."""
-        return _without(self, shapes[0], self.axis)
-
     def forward(self, ctx: Context, p: Mapping[str, Array], *xs: Array) -> tuple[Array, Any]:
         """Return the sums; keeps the shape."""
-        return ctx.xp.sum(xs[0], axis=_behind_rows(self.axis)), xs[0].shape
+        return ctx.xp.sum(xs[0], axis=self._gone), xs[0].shape
 
     def backward(
         self, ctx: Context, p: Mapping[str, Array], kept: Any, dh: Array
     ) -> tuple[tuple[Array | None, ...], dict[str, Array]]:
         """Return dh for every summand."""
-        return (_spread(ctx, dh, kept, self.axis),), {}
+        return (self._repeated(ctx, dh, kept),), {}
 
 
 @dataclass(frozen=True)
-class Mean(Layer):
+class Mean(_Reduction):
     """The mean over one or more axes of a row; over height and width it is global average pooling.
 
     Forward and backward, with x and dx of shape (n, ..., k, ...), h and dh the same without the axis of k, in the
@@ -101,54 +126,13 @@ class Mean(Layer):
     Lin, Chen and Yan (2014), "Network in network", section 3.2. ONNX operator ReduceMean with keepdims=0.
     """
 
-    axis: int | tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_axis(self, self.axis)
-
-    def output_shape(self, *shapes: Shape) -> Shape:
-        """Return the shape without the axes averaged over."""
-        return _without(self, shapes[0], self.axis)
-
     def forward(self, ctx: Context, p: Mapping[str, Array], *xs: Array) -> tuple[Array, Any]:
         """Return the means; keeps the shape."""
-        return ctx.xp.mean(xs[0], axis=_behind_rows(self.axis)), xs[0].shape
+        return ctx.xp.mean(xs[0], axis=self._gone), xs[0].shape
 
     def backward(
         self, ctx: Context, p: Mapping[str, Array], kept: Any, dh: Array
     ) -> tuple[tuple[Array | None, ...], dict[str, Array]]:
         """Return dh / k for every summand."""
-        count = math.prod(kept[axis] for axis in _behind_rows(self.axis))
-        return (_spread(ctx, dh / count, kept, self.axis),), {}
-
-
-def _check_axis(layer: Layer, axis: Any) -> None:
-    owner = type(layer).__name__
-    if not isinstance(axis, tuple):
-        check_integer(owner, "axis", axis, minimum=0)
-        return
-    for index, item in enumerate(axis):
-        check_integer(owner, f"axis[{index}]", item, minimum=0)
-    if not axis or len(set(axis)) < len(axis):
-        raise ArgumentError(f"{owner}: axis must be an integer or a tuple of different ones, got {show(axis)}.")
-
-
-def _behind_rows(axis: int | tuple[int, ...]) -> tuple[int, ...]:
-    """Return the axes of an array that has the axis of rows in front."""
-    return tuple(item + 1 for item in (axis if isinstance(axis, tuple) else (axis,)))
-
-
-def _without(layer: Layer, shape: Shape, axis: int | tuple[int, ...]) -> Shape:
-    """Return the shape of a row without `axis`."""
-    gone = _behind_rows(axis)
-    if max(gone) > len(shape) or len(gone) == len(shape):
-        raise ShapeError(f"{type(layer).__name__} needs rows with axis {axis} and one that is left over")
-    return tuple(size for place, size in enumerate(shape, start=1) if place not in gone)
-
-
-def _spread(ctx: Context, dh: Array, shape: Shape, axis: int | tuple[int, ...]) -> Array:
-    """Return dh repeated along the axes that the forward pass took away."""
-    gone = _behind_rows(axis)
-    kept = tuple(1 if place in gone else size for place, size in enumerate(shape))
-    return ctx.xp.broadcast_to(ctx.xp.reshape(dh, kept), shape)
+        count = math.prod(kept[axis] for axis in self._gone)
+        return (self._repeated(ctx, dh / count, kept),), {}
