@@ -21,7 +21,7 @@ from clearprop.schedules import Schedule
 
 HOMES = ("layers", "losses", "optimizers", "penalties", "initializers", "schedules")
 BASES = {"Activation", "Constraint", "Initializer", "Layer", "Loss", "Optimizer", "Penalty", "Schedule"}
-BASES |= {"_VarianceScaling", "_Pool2D", "_Reduction"}
+BASES |= {"_VarianceScaling", "_Pointwise", "_Pool2D", "_Reduction"}
 
 
 def registered() -> set[str]:

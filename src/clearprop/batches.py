@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy
 
-from clearprop.engines import Batch, Program
-from clearprop.engines.array import sparse
+from clearprop.engines import Batch, Program, sparse
 from clearprop.errors import DataError, NonFiniteError, ShapeError
 from clearprop.graph import Graph
 from clearprop.layers import Dense

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy
 
-from clearprop.engines import Batch
-from clearprop.engines.array import ArrayExecutor, sparse
+from clearprop.engines import Batch, sparse
+from clearprop.engines.array import ArrayExecutor
 from clearprop.errors import UnknownNameError
 from clearprop.optimizers import Optimizer
 from clearprop.validation import check_instance
@@ -132,8 +132,7 @@ def trace_pass(
     layout, program = executor.layout, executor.program
     dense = not any(sparse(x) for x in batch.inputs)  # dx of a sparse input would be dense
     data, forward, backward = executor.passes(w, buffers.copy(), batch, training=training, seed=seed, wants_dx=dense)
-    total = float(batch.n_rows if batch.weight is None else batch.weight.sum())
-    penalty, penalty_gradient = executor.penalty(w, total)
+    penalty, penalty_gradient = executor.penalty(w, batch.total_weight)
     whole = backward.gradient if penalty_gradient is None else backward.gradient + penalty_gradient
     gradients, updates = layout.views(backward.gradient), layout.views(_first_update(executor, w, optimizer, whole))
     penalties = {} if penalty_gradient is None else layout.views(penalty_gradient)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from clearprop.engines.array import ArrayEngine
-from clearprop.engines.base import Batch, Engine, EpochLoss, Executor, Program
+from clearprop.engines.base import Batch, Engine, EpochLoss, Executor, Program, sparse
 from clearprop.engines.native_executor import NativeEngine
 from clearprop.errors import ArgumentError
 from clearprop.optimizers import Optimizer
 from clearprop.validation import check_choice
 
-__all__ = ["ENGINES", "ArrayEngine", "Batch", "Engine", "EpochLoss", "Executor", "Program", "choose", "refusals"]
+__all__ = [
+    "ENGINES", "ArrayEngine", "Batch", "Engine", "EpochLoss", "Executor", "Program", "choose", "refusals", "sparse",
+]  # fmt: skip
 
 # fastest first: "auto" takes the first that does not refuse
 ENGINES: dict[str, Engine] = {"native": NativeEngine(), "array": ArrayEngine()}

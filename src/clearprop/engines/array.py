@@ -3,56 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy
 
-from clearprop.engines.base import Array, Batch, EpochLoss, Program
-from clearprop.engines.probe import probe
-from clearprop.errors import DataError, NonFiniteError
-from clearprop.layers import Context
+from clearprop.engines.base import Array, Batch, EpochLoss, Program, sparse
+from clearprop.engines.passes import BackwardPass, ForwardPass, GraphPasses
+from clearprop.errors import NonFiniteError
 from clearprop.optimizers import Optimizer
-from clearprop.parameters import Layout
 from clearprop.state import TrainState
-from clearprop.streams import Purpose, Stream
 
-__all__ = ["ArrayEngine", "ArrayExecutor", "BackwardPass", "ForwardPass"]
-
-
-@dataclass(frozen=True)
-class ForwardPass:
-    """What one forward pass computed.
-
-    Attributes
-    ----------
-    outputs : list of array
-        The output of each node of the graph.
-    kept : list
-        What each box keeps for its backward rule.
-    contexts : list of Context or None
-        The context each box was called with; None for inputs.
-    """
-
-    outputs: list[Array]
-    kept: list[Any]
-    contexts: list[Context | None]
-
-
-@dataclass(frozen=True)
-class BackwardPass:
-    """What one backward pass computed.
-
-    Attributes
-    ----------
-    deltas : list of array or None
-        Gradient of the loss at the output of each node; None where nothing asked for it.
-    gradient : array of shape (n_parameters,)
-        Gradient of the data loss.
-    """
-
-    deltas: list[Array | None]
-    gradient: Array
+__all__ = ["ArrayEngine", "ArrayExecutor"]
 
 
 class ArrayEngine:
@@ -69,8 +30,8 @@ class ArrayEngine:
         return ArrayExecutor(program)
 
 
-class ArrayExecutor:
-    """A program on the array engine.
+class ArrayExecutor(GraphPasses):
+    """A program on the array engine: the passes through its graph, with its loss, penalties and constraints.
 
     Parameters
     ----------
@@ -79,87 +40,9 @@ class ArrayExecutor:
     """
 
     def __init__(self, program: Program) -> None:
+        super().__init__(program.graph, program.dtype)
         self.program = program
-        self.layout = program.graph.parameter_layout()
-        self.buffer_layout = program.graph.buffer_layout()
-        nodes = program.graph.nodes
-        self._names = program.graph.names("parameters")
-        self._parameters = _NodeViews(self.layout, self._names)
-        self._buffers = _NodeViews(self.buffer_layout, program.graph.names("buffers"))
-        self._learns: list[bool] = []  # dx is wanted where it leads to a parameter
-        self._last_reader = list(range(len(nodes)))
-        for position, node in enumerate(nodes):
-            self._learns.append(bool(self._names[position]) or any(self._learns[index] for index in node.inputs))
-            for index in node.inputs:
-                self._last_reader[index] = position
-        self.penalties = penalties_by_slot(self.layout, "penalty", program.penalty)
-        self.constraints = penalties_by_slot(self.layout, "constraint", program.constraint)
-        probe(program.graph, program.dtype)
-
-    def forward(
-        self,
-        parameters: Array,
-        buffers: Array,
-        inputs: tuple[Array, ...],
-        *,
-        training: bool = False,
-        seed: int = 0,
-        step: int = 0,
-        wants_dx: bool = False,
-        keep: bool = True,
-    ) -> ForwardPass:
-        """Run all boxes in order; with ``keep=False`` only the last output is left."""
-        graph = self.program.graph
-        p, b = self._parameters.of(parameters), self._buffers.of(buffers)
-        result = ForwardPass([None] * len(graph.nodes), [None] * len(graph.nodes), [None] * len(graph.nodes))
-        for place, x in zip(graph.inputs, inputs, strict=True):
-            result.outputs[place] = x
-        stream = Stream(seed, Purpose.NOISE, step=step)
-        for index, node in enumerate(graph.nodes):
-            if node.layer is None:
-                continue
-            ctx = Context(
-                numpy,
-                training=training,
-                buffers=b[index],
-                noise=_noise(stream, index),
-                wants_dx=wants_dx or any(self._learns[i] for i in node.inputs),
-            )
-            xs = (result.outputs[i] for i in node.inputs)
-            try:
-                output, kept = node.layer.forward(ctx, p[index], *xs)
-            except DataError as error:  # a box does not know its node
-                raise DataError(f"node '{node.name}': {error}") from None
-            result.outputs[index] = output
-            if keep:
-                result.kept[index], result.contexts[index] = kept, ctx
-                continue
-            for place in node.inputs:
-                if self._last_reader[place] == index:
-                    result.outputs[place] = None
-        return result
-
-    def backward(self, parameters: Array, passed: ForwardPass, delta: Array) -> BackwardPass:
-        """Run all boxes in reverse; gradients add up where a node fans out or a parameter is shared."""
-        graph = self.program.graph
-        p = self._parameters.of(parameters)
-        gradient = numpy.zeros(self.layout.size, dtype=self.program.dtype)
-        views = self.layout.views(gradient)
-        deltas: list[Array | None] = [None] * len(graph.nodes)
-        deltas[-1] = delta
-        for index in range(len(graph.nodes) - 1, -1, -1):
-            node, ctx, dh = graph.nodes[index], passed.contexts[index], deltas[index]
-            if node.layer is None or ctx is None or dh is None or not (ctx.wants_dx or self._learns[index]):
-                continue
-            dxs, gradients = node.layer.backward(ctx, p[index], passed.kept[index], dh)
-            for local, value in gradients.items():
-                view = views[self._names[index][local]]
-                view += value
-            for place, dx in zip(node.inputs, dxs, strict=True):
-                known = deltas[place]
-                if dx is not None:
-                    deltas[place] = dx if known is None else known + dx
-        return BackwardPass(deltas, gradient)
+        self.penalties, self.constraints = program.penalties(), program.constraints()
 
     def scores(self, parameters: Array, buffers: Array, inputs: tuple[Array, ...]) -> Array:
         """Return the output of the last node in prediction mode."""
@@ -178,8 +61,7 @@ class ArrayExecutor:
         """Return the loss of the data and the penalties, the same bits as `gradient` returns."""
         passed = self.forward(parameters, buffers, batch.inputs, training=training, seed=seed, step=step, keep=False)
         values = self.program.loss.values(numpy, passed.outputs[-1], batch.target)
-        share, total = _shares(batch)
-        return float(values @ share), self.penalty(parameters, total)[0]
+        return float(values @ batch.shares()), self.penalty(parameters, batch.total_weight)[0]
 
     def gradient(
         self,
@@ -193,7 +75,7 @@ class ArrayExecutor:
     ) -> tuple[float, float, Array]:
         """Return the loss of the data, the penalties and the gradient of their sum."""
         data, _, backward = self.passes(parameters, buffers, batch, training=training, seed=seed, step=step)
-        penalty, gradient = self.penalty(parameters, _shares(batch)[1])
+        penalty, gradient = self.penalty(parameters, batch.total_weight)
         return data, penalty, backward.gradient if gradient is None else backward.gradient + gradient
 
     def passes(
@@ -212,7 +94,7 @@ class ArrayExecutor:
             parameters, buffers, batch.inputs, training=training, seed=seed, step=step, wants_dx=wants_dx
         )
         scores, loss = forward.outputs[-1], self.program.loss
-        share, _ = _shares(batch)
+        share = batch.shares()
         value = float(loss.values(numpy, scores, batch.target) @ share)
         delta = loss.gradient(numpy, scores, batch.target) * share[:, None].astype(scores.dtype)
         return value, forward, self.backward(parameters, forward, delta)
@@ -221,7 +103,7 @@ class ArrayExecutor:
         """Return the sum of all penalties and its gradient (None where there is no penalty)."""
         if not self.penalties:
             return 0.0, None
-        gradient = numpy.zeros(self.layout.size, dtype=self.program.dtype)
+        gradient = numpy.zeros(self.layout.size, dtype=self.dtype)
         w, g = self.layout.views(parameters), self.layout.views(gradient)
         value = 0.0
         for name, penalty in self.penalties.items():
@@ -254,7 +136,7 @@ class ArrayExecutor:
         w = state.parameters
         ones = numpy.ones_like(w)
         factors = optimizer.factors(self.layout, ones)
-        decays = self.layout.decay_mask(self.program.dtype)
+        decays = self.layout.decay_mask(self.dtype)
         before = numpy.empty_like(w)
         losses: list[tuple[float, float]] = []
         norm = 0.0
@@ -292,7 +174,7 @@ class ArrayExecutor:
         """Return the error that names the first node, or parameter's gradient, that is not finite."""
         buffers = state.buffers.copy()
         passed = self.forward(state.parameters, buffers, rows.inputs, training=True, seed=state.seed, step=state.step)
-        for node, output in zip(self.program.graph.nodes, passed.outputs, strict=True):
+        for node, output in zip(self.graph.nodes, passed.outputs, strict=True):
             if not numpy.isfinite(output.data if sparse(output) else output).all():
                 return non_finite_error(f"the output of '{node.name}'", node.name, **where)
         for name, view in reversed(self.layout.views(gradient).items()):
@@ -308,11 +190,6 @@ class ArrayExecutor:
         return non_finite_error(f"the square of the gradient of '{largest}'", largest, **where)
 
 
-def sparse(x: Any) -> bool:
-    """Return whether `x` is a SciPy sparse matrix or array (without importing SciPy)."""
-    return not isinstance(x, numpy.ndarray) and hasattr(x, "tocsr")
-
-
 def non_finite_error(what: str, node: str, epoch: int, batch: int) -> NonFiniteError:
     """Return the error that ends a training run, with its remedy."""
     return NonFiniteError(
@@ -323,47 +200,3 @@ def non_finite_error(what: str, node: str, epoch: int, batch: int) -> NonFiniteE
         batch=batch,
         node=node,
     )
-
-
-def _noise(stream: Stream, node: int) -> Any:
-    def noise(kind: str, shape: tuple[int, ...]) -> Array:
-        at = stream.at(node=node)
-        return at.uniform(shape) if kind == "uniform" else at.normal(shape)
-
-    return noise
-
-
-class _NodeViews:
-    """The views of a flat vector, by node and local name; those of the vector asked for last are remembered."""
-
-    def __init__(self, layout: Layout, names: tuple[dict[str, str], ...]) -> None:
-        self._layout, self._names = layout, names
-        self._last: tuple[Array, list[dict[str, Array]]] = (None, [])  # one attribute: threads may share it
-
-    def of(self, vector: Array) -> list[dict[str, Array]]:
-        """Return the views of `vector`, those of each node by local name."""
-        known, views = self._last
-        if vector is known:
-            return views
-        whole = self._layout.views(vector)
-        views = [{local: whole[name] for local, name in names.items()} for names in self._names]
-        self._last = vector, views
-        return views
-
-
-def penalties_by_slot(layout: Layout, what: str, common: Any) -> dict[str, Any]:
-    """Return the penalty or constraint of every parameter that has one: its own, or the network's if it decays."""
-    chosen = {}
-    for slot in layout.values():
-        own = getattr(slot.parameter, what)
-        if own is not None or (common is not None and slot.parameter.decays):
-            chosen[slot.name] = common if own is None else own
-    return chosen
-
-
-def _shares(batch: Batch) -> tuple[Array, float]:
-    """Return each row's share of the mean, w / sum(w) in float64, and sum(w)."""
-    weight = numpy.ones(batch.n_rows) if batch.weight is None else batch.weight.astype(numpy.float64)
-    total = float(weight.sum())
-    # a batch without weight has no loss and no gradient
-    return weight / total if total > 0.0 else weight, total

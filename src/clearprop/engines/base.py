@@ -21,7 +21,7 @@ from clearprop.penalties import Constraint, Penalty
 from clearprop.state import TrainState
 from clearprop.validation import check_instance, show
 
-__all__ = ["Array", "Batch", "Engine", "EpochLoss", "Executor", "Program"]
+__all__ = ["Array", "Batch", "Engine", "EpochLoss", "Executor", "Program", "sparse"]
 
 Array = Any
 DTYPES = (numpy.dtype(numpy.float32), numpy.dtype(numpy.float64))
@@ -71,6 +71,23 @@ class Program:
         object.__setattr__(self, "dtype", dtype)
         if len(self.graph.output.shape) == 1:
             self.loss.check_outputs(self.graph.output.shape[0])
+
+    def penalties(self) -> dict[str, Penalty]:
+        """Return the penalty of every parameter that has one, by name."""
+        return self._by_parameter("penalty", self.penalty)
+
+    def constraints(self) -> dict[str, Constraint]:
+        """Return the constraint of every parameter that has one, by name."""
+        return self._by_parameter("constraint", self.constraint)
+
+    def _by_parameter(self, what: str, common: Any) -> dict[str, Any]:
+        """Return for each parameter its own penalty or constraint, or else the network's if it decays."""
+        chosen = {}
+        for slot in self.graph.parameter_layout().values():
+            own = getattr(slot.parameter, what)
+            if own is not None or (common is not None and slot.parameter.decays):
+                chosen[slot.name] = common if own is None else own
+        return chosen
 
     def double_link(self) -> str | None:
         """Return a warning where the last box is the link that the loss applies anyway, else None."""
@@ -125,6 +142,18 @@ class Batch:
         """Number of rows."""
         return int(self.inputs[0].shape[0])
 
+    @property
+    def total_weight(self) -> float:
+        """Sum of the weights, taken in float64; the number of rows where they are equal."""
+        return float(self.n_rows if self.weight is None else self.weight.astype(numpy.float64).sum())
+
+    def shares(self) -> Array:
+        """Return what each row counts in the mean over the batch, w / sum(w) in float64."""
+        weight = numpy.ones(self.n_rows) if self.weight is None else self.weight.astype(numpy.float64)
+        total = self.total_weight
+        # a batch without weight has no loss and no gradient
+        return weight / total if total > 0.0 else weight
+
     def take(self, rows: Any) -> Batch:
         """Return the batch of some rows, an index array or a slice."""
         weight = None if self.weight is None else self.weight[rows]
@@ -135,6 +164,11 @@ class Batch:
         target = self.target if self.target.dtype.kind == "i" else self.target.astype(dtype, copy=False)
         weight = None if self.weight is None else self.weight.astype(dtype, copy=False)
         return Batch(tuple(x.astype(dtype, copy=False) for x in self.inputs), target, weight)
+
+
+def sparse(x: Any) -> bool:
+    """Return whether `x` is a SciPy sparse matrix or array (without importing SciPy)."""
+    return not isinstance(x, numpy.ndarray) and hasattr(x, "tocsr")
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy
 
 from clearprop.engines import native
-from clearprop.engines.array import ArrayExecutor, sparse
-from clearprop.engines.base import Array, Batch, EpochLoss, Program
+from clearprop.engines.array import ArrayExecutor
+from clearprop.engines.base import Array, Batch, EpochLoss, Program, sparse
 from clearprop.engines.native_program import core_arguments, optimizer_argument, reason_to_refuse
 from clearprop.optimizers import Optimizer
 from clearprop.state import TrainState

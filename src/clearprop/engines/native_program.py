@@ -8,7 +8,6 @@ import numpy
 
 from clearprop import layers, losses, optimizers, penalties
 from clearprop.engines import native
-from clearprop.engines.array import penalties_by_slot
 from clearprop.engines.base import Program
 from clearprop.optimizers import Optimizer
 from clearprop.parameters import Layout
@@ -109,18 +108,16 @@ def _nodes(program: Program) -> list[Any]:
 
 def _parameters(program: Program) -> list[Any]:
     """Return the layout as the core takes it: (start, rows, columns, matrix, decays, l1, l2, per_row, limit)."""
-    layout = program.graph.parameter_layout()
-    chosen = penalties_by_slot(layout, "penalty", program.penalty)
-    limits = penalties_by_slot(layout, "constraint", program.constraint)
+    chosen, limits = program.penalties(), program.constraints()
     parameters = []
-    for name, slot in layout.items():
+    for name, slot in program.graph.parameter_layout().items():
         shape = slot.parameter.shape
         rows, columns = shape if len(shape) == 2 else (1, shape[0])
         penalty, l1, l2 = chosen.get(name), 0.0, 0.0
         if penalty is not None:
             share = getattr(penalty, "l1_ratio", float(isinstance(penalty, penalties.L1)))
             l1, l2 = share * penalty.strength, (1.0 - share) * penalty.strength
-        limit = limits[name].limit if name in limits else 0.0
+        limit = getattr(limits.get(name), "limit", 0.0)
         per_row = penalty is not None and penalty.per_row
         decays = slot.parameter.decays
         parameters.append((slot.start, rows, columns, len(shape) == 2, decays, l1, l2, per_row, float(limit)))

@@ -12,14 +12,21 @@ from clearprop.layers.base import Array, Context, Layer, Shape
 __all__ = ["Add", "Concatenate", "Multiply"]
 
 
-def _require_equal(layer: Layer, shapes: tuple[Shape, ...]) -> Shape:
-    if any(shape != shapes[0] for shape in shapes):
-        raise ShapeError(f"{type(layer).__name__} needs equal shapes")
-    return shapes[0]
+@dataclass(frozen=True)
+class _Pointwise(Layer):
+    """What boxes that join inputs of one shape, entry by entry, share."""
+
+    n_inputs: ClassVar[int | None] = None
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        """Return the common shape."""
+        if any(shape != shapes[0] for shape in shapes):
+            raise ShapeError(f"{type(self).__name__} needs equal shapes")
+        return shapes[0]
 
 
 @dataclass(frozen=True)
-class Add(Layer):
+class Add(_Pointwise):
     """h = x_1 + ... + x_k, dx_i = dh: the box of residual connections.
 
     The x_i and h have the same shape (n, ...) and the network's dtype; nothing is broadcast, unlike in PyTorch.
@@ -43,12 +50,6 @@ class Add(Layer):
     He et al. (2016), "Deep residual learning for image recognition", section 3.2.
     """
 
-    n_inputs: ClassVar[int | None] = None
-
-    def output_shape(self, *shapes: Shape) -> Shape:
-        """Return the common shape."""
-        return _require_equal(self, shapes)
-
     def forward(self, ctx: Context, p: Mapping[str, Array], *xs: Array) -> tuple[Array, Any]:
         """Return the sum."""
         total = xs[0]
@@ -64,7 +65,7 @@ class Add(Layer):
 
 
 @dataclass(frozen=True)
-class Multiply(Layer):
+class Multiply(_Pointwise):
     """h = x_1 ... x_k elementwise, dx_i = dh times the other inputs: the multiplicative unit of gates and attention.
 
     The x_i and h have the same shape (n, ...) and the network's dtype; nothing is broadcast, unlike in PyTorch.
@@ -87,12 +88,6 @@ class Multiply(Layer):
     ----------
     Rumelhart, Hinton and McClelland (1986), "A general framework for parallel distributed processing": sigma-pi units.
     """
-
-    n_inputs: ClassVar[int | None] = None
-
-    def output_shape(self, *shapes: Shape) -> Shape:
-        """Return the common shape."""
-        return _require_equal(self, shapes)
 
     def forward(self, ctx: Context, p: Mapping[str, Array], *xs: Array) -> tuple[Array, Any]:
         """Return the product; keeps the inputs."""

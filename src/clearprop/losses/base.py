@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy
-
 from clearprop.config import Configurable
-from clearprop.errors import DataError
+from clearprop.losses.targets import real_target
 
-__all__ = ["Array", "Loss", "first_row", "real_target"]
+__all__ = ["Array", "Loss"]
 
 Array = Any
 
@@ -61,34 +59,3 @@ class Loss(Configurable):
     def gradient(self, xp: Any, scores: Array, y: Array) -> Array:
         """Return the derivative of every row's loss at its scores, shape (n, n_outputs)."""
         raise NotImplementedError
-
-
-def first_row(bad: Any) -> int:
-    """Return the first row of a boolean array in which anything is True."""
-    return int(numpy.flatnonzero(bad.reshape(bad.shape[0], -1).any(axis=1))[0])
-
-
-def real_target(owner: str, y: Any, n_rows: int, n_outputs: int, dtype: Any) -> Any:
-    """Return `y` as finite numbers of shape (n_rows, n_outputs), or raise `DataError`."""
-    y = numpy.asarray(y)
-    if y.dtype.kind not in "biuf":
-        raise DataError(
-            f"{owner}: y must hold numbers, got dtype {y.dtype}; encode classes as 0, 1, 2, ... (MLPClassifier takes "
-            "any labels), and pass y.toarray() for a sparse y."
-        )
-    given = y.shape
-    if y.ndim == 1 and n_outputs == 1:
-        y = y[:, None]
-    if y.shape != (n_rows, n_outputs):
-        expected = f"({n_rows}, {n_outputs})" + (f" or ({n_rows},)" if n_outputs == 1 else "")
-        hint = "; for class numbers pass loss=CrossEntropy()" if given == (n_rows,) and n_outputs > 1 else ""
-        raise DataError(
-            f"{owner}: y must have shape {expected}, got {given}; one row of y belongs to one row of X{hint}."
-        )
-    y = y.astype(dtype, copy=False)
-    bad = ~numpy.isfinite(y)
-    if bad.any():
-        raise DataError(
-            f"{owner}: y must be finite, got {y[bad].ravel()[0]} in row {first_row(bad)}; drop or fill such rows."
-        )
-    return y

@@ -8,50 +8,18 @@ from typing import Any, ClassVar
 import numpy
 
 from clearprop.errors import ArgumentError, DataError
-from clearprop.losses.base import Array, Loss, first_row, real_target
+from clearprop.losses.base import Array, Loss
+from clearprop.losses.targets import class_numbers, distributions, first_row
 from clearprop.numerics import log_softmax, logistic, softmax, softplus
-from clearprop.validation import check_real, show
+from clearprop.validation import check_real
 
 __all__ = ["BinaryCrossEntropy", "CrossEntropy", "Hinge", "KLDivergence"]
 
 
-def _class_numbers(owner: str, y: Any, n_rows: int, n_classes: int) -> Any:
-    """Return `y` of shape (n_rows,) as class numbers 0 to n_classes - 1, or raise `DataError`."""
-    if y.shape != (n_rows,):
-        raise DataError(
-            f"{owner}: y must hold one class number a row, shape ({n_rows},), or one column a class, "
-            f"shape ({n_rows}, {n_classes}); got {y.shape}."
-        )
-    if y.dtype.kind not in "biuf":
-        raise DataError(
-            f"{owner}: y must hold class numbers 0 to {n_classes - 1}, got dtype {y.dtype} such as "
-            f"{show(y[:1].tolist()[0])}; encode labels with numpy.unique(y, return_inverse=True), or use "
-            "MLPClassifier, which takes any labels."
-        )
-    with numpy.errstate(invalid="ignore"):
-        numbers = y.astype(numpy.int64)
-    bad = (numbers != y) | (numbers < 0) | (numbers >= n_classes)
-    if bad.any():
-        row = first_row(bad)
-        raise DataError(
-            f"{owner}: y must hold class numbers 0 to {n_classes - 1} for {n_classes} classes, got {y[row]} in row "
-            f"{row}; the network needs an output for each class."
-        )
-    return numbers
-
-
-def _distributions(owner: str, y: Any, n_rows: int, n_outputs: int, dtype: Any) -> Any:
-    """Return `y` as rows of numbers >= 0 that sum to 1, or raise `DataError`."""
-    y = real_target(owner, y, n_rows, n_outputs, dtype)
-    total = y.sum(axis=1)
-    bad = (y < 0).any(axis=1) | (numpy.abs(total - 1) > 1e-3)
-    if bad.any():
-        row = first_row(bad)
-        raise DataError(
-            f"{owner}: each row of y must be >= 0 and sum to 1, got {show(y[row].tolist())} in row {row}; "
-            "divide each row by its sum, or use BinaryCrossEntropy for labels that do not exclude each other."
-        )
-    return y / total[:, None]  # the gradient p - y needs sums of 1 to the last bit
+def _one_hot(xp: Any, classes: Array, n_classes: int) -> Array:
+    """Return an array of shape (n, n_classes) that is True at the class of each row."""
+    numbers = xp.arange(n_classes, dtype=classes.dtype, device=classes.device)
+    return xp.expand_dims(classes, axis=1) == numbers
 
 
 @dataclass(frozen=True)
@@ -168,11 +136,9 @@ class CrossEntropy(Loss):
     def target(self, y: Any, n_rows: int, n_outputs: int, dtype: Any) -> Any:
         """Return y as class numbers of shape (n,), or as distributions of shape (n, n_outputs)."""
         y = numpy.asarray(y)
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = y[:, 0]
-        if y.ndim == 2:
-            return _distributions("CrossEntropy", y, n_rows, n_outputs, dtype)
-        return _class_numbers("CrossEntropy", y, n_rows, n_outputs)
+        if y.ndim == 2 and y.shape[1] != 1:
+            return distributions("CrossEntropy", y, n_rows, n_outputs, dtype)
+        return class_numbers("CrossEntropy", y, n_rows, n_outputs)
 
     def prediction(self, xp: Any, scores: Array) -> Array:
         """Return softmax(s)."""
@@ -181,8 +147,7 @@ class CrossEntropy(Loss):
     def _smooth(self, xp: Any, scores: Array, y: Array) -> Array:
         n_classes = scores.shape[1]
         if y.ndim == 1:
-            classes = xp.arange(n_classes, dtype=y.dtype, device=y.device)
-            y = xp.astype(xp.expand_dims(y, axis=1) == classes, scores.dtype)
+            y = xp.astype(_one_hot(xp, y, n_classes), scores.dtype)
         if self.label_smoothing == 0.0:
             return y
         return (1 - self.label_smoothing) * y + self.label_smoothing / n_classes
@@ -239,7 +204,7 @@ class KLDivergence(Loss):
 
     def target(self, y: Any, n_rows: int, n_outputs: int, dtype: Any) -> Any:
         """Return y as distributions of shape (n, n_outputs)."""
-        return _distributions("KLDivergence", y, n_rows, n_outputs, dtype)
+        return distributions("KLDivergence", y, n_rows, n_outputs, dtype)
 
     def prediction(self, xp: Any, scores: Array) -> Array:
         """Return softmax(s)."""
@@ -289,20 +254,15 @@ class Hinge(Loss):
 
     def target(self, y: Any, n_rows: int, n_outputs: int, dtype: Any) -> Any:
         """Return y as class numbers of shape (n,)."""
-        y = numpy.asarray(y)
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = y[:, 0]
-        return _class_numbers("Hinge", y, n_rows, max(n_outputs, 2))
+        return class_numbers("Hinge", y, n_rows, max(n_outputs, 2))
 
     def _signs(self, xp: Any, scores: Array, y: Array) -> Array:
         """Return per row +1 at the output that should win and -1 at the one that should lose."""
         if scores.shape[1] == 1:
             return xp.expand_dims(xp.astype(2 * y - 1, scores.dtype), axis=1)
-        classes = xp.arange(scores.shape[1], dtype=y.dtype, device=y.device)
-        right = xp.expand_dims(y, axis=1) == classes
+        right = _one_hot(xp, y, scores.shape[1])
         lowest = xp.min(scores, axis=1, keepdims=True) - 1
-        rival = xp.argmax(xp.where(right, lowest, scores), axis=1, keepdims=True)
-        wrong = rival == xp.astype(classes, rival.dtype)
+        wrong = _one_hot(xp, xp.argmax(xp.where(right, lowest, scores), axis=1), scores.shape[1])
         return xp.astype(right, scores.dtype) - xp.astype(wrong, scores.dtype)
 
     def values(self, xp: Any, scores: Array, y: Array) -> Array:

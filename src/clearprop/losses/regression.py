@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from clearprop.errors import DataError
-from clearprop.losses.base import Array, Loss, first_row
+from clearprop.losses.base import Array, Loss
+from clearprop.losses.targets import first_row
 from clearprop.validation import check_real
 
 __all__ = ["AbsoluteError", "Huber", "Poisson", "Quantile", "SquaredError"]

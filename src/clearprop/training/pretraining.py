@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from clearprop.engines.array import sparse
+from clearprop.engines import sparse
 from clearprop.errors import ArgumentError, DataError
 from clearprop.graph import GraphNode, Input, Node
 from clearprop.layers import Concatenate, Dense, Dropout, GaussianNoise, Layer, TransposedDense

@@ -1,38 +1,16 @@
-"""Recurrent networks and attention: functions that take nodes, join boxes and return a node.
-
-A recurrence is unrolled in time: the boxes of a step are made once and called on every step of a sequence, so that
-they share their parameters, and backpropagation through the graph is backpropagation through time. Nodes are numbered
-by step: ``rnn_h`` is the state after the first step, ``rnn_h_2`` after the second. The state before the first is zero.
-"""
+"""Recurrent networks, unrolled in time."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from clearprop.errors import ArgumentError, ShapeError
+from clearprop.blocks.sequences import check_prefix, check_sequence, join, part, split
 from clearprop.graph import Node
-from clearprop.layers import (
-    Activation,
-    Add,
-    Concatenate,
-    Dense,
-    Flatten,
-    MatMul,
-    Multiply,
-    Rescale,
-    Reshape,
-    Sigmoid,
-    Slice,
-    Softmax,
-    Tanh,
-    Transpose,
-)
-from clearprop.validation import check_bool, check_instance, check_integer, check_name, show
+from clearprop.layers import Activation, Add, Dense, Multiply, Rescale, Sigmoid, Tanh
+from clearprop.validation import check_bool, check_instance, check_integer
 
-__all__ = ["attention", "gru", "lstm", "rnn"]
+__all__ = ["gru", "lstm", "rnn"]
 
 
 def rnn(x: Node, units: int, activation: Activation = Tanh(), return_sequence: bool = False, name: str = "rnn") -> Node:
@@ -97,7 +75,7 @@ def rnn(x: Node, units: int, activation: Activation = Tanh(), return_sequence: b
     for a in inputs:
         h = f(add(a, from_state(h)))
         states.append(h)
-    return _sequence(states, name) if return_sequence else states[-1]
+    return join(states, name) if return_sequence else states[-1]
 
 
 def lstm(x: Node, units: int, return_sequence: bool = False, name: str = "lstm") -> Node:
@@ -154,7 +132,7 @@ def lstm(x: Node, units: int, return_sequence: bool = False, name: str = "lstm")
     from_input = Dense(4 * units, name=f"{name}_input")
     from_state = Dense(4 * units, bias=False, name=f"{name}_state")
     add = Add(name=f"{name}_a")
-    cuts = [_part(k, units, f"{name}_{gate}_a") for k, gate in enumerate("ifgo")]
+    cuts = [part(k, units, f"{name}_{gate}_a") for k, gate in enumerate("ifgo")]
     squashes = [(Tanh if gate == "g" else Sigmoid)(name=f"{name}_{gate}") for gate in "ifgo"]
     forget, write, update = Multiply(name=f"{name}_fc"), Multiply(name=f"{name}_ig"), Add(name=f"{name}_c")
     tanh, read = Tanh(name=f"{name}_tanh_c"), Multiply(name=f"{name}_h")
@@ -168,7 +146,7 @@ def lstm(x: Node, units: int, return_sequence: bool = False, name: str = "lstm")
         c = update(forget(f, c), write(i, g))
         h = read(o, tanh(c))
         states.append(h)
-    return _sequence(states, name) if return_sequence else states[-1]
+    return join(states, name) if return_sequence else states[-1]
 
 
 def gru(x: Node, units: int, return_sequence: bool = False, name: str = "gru") -> Node:
@@ -224,8 +202,8 @@ def gru(x: Node, units: int, return_sequence: bool = False, name: str = "gru") -
     """
     steps = _steps("gru", x, units, return_sequence, name)
     from_input, from_state = Dense(3 * units, name=f"{name}_input"), Dense(3 * units, name=f"{name}_state")
-    cuts_a = [_part(k, units, f"{name}_a_{gate}") for k, gate in enumerate("rzn")]
-    cuts_s = [_part(k, units, f"{name}_s_{gate}") for k, gate in enumerate("rzn")]
+    cuts_a = [part(k, units, f"{name}_a_{gate}") for k, gate in enumerate("rzn")]
+    cuts_s = [part(k, units, f"{name}_s_{gate}") for k, gate in enumerate("rzn")]
     add_r, add_z, add_n = (Add(name=f"{name}_{gate}_a") for gate in "rzn")
     sigmoid_r, sigmoid_z, tanh = Sigmoid(name=f"{name}_r"), Sigmoid(name=f"{name}_z"), Tanh(name=f"{name}_n")
     reset, rest = Multiply(name=f"{name}_rs"), Rescale(-1.0, 1.0, name=f"{name}_1_minus_z")
@@ -242,122 +220,19 @@ def gru(x: Node, units: int, return_sequence: bool = False, name: str = "gru") -
         n = tanh(add_n(a_n, reset(r, s_n)))
         h = update(renew(rest(z), n), hold(z, h))
         states.append(h)
-    return _sequence(states, name) if return_sequence else states[-1]
-
-
-def attention(queries: Node, keys: Node, values: Node, units: int | None = None, name: str = "attention") -> Node:
-    """Return for each query the mean of the values, weighted by how well their keys fit it.
-
-    With Q of shape (n, q, d), K (n, k, d) and V (n, k, m)::
-
-        H = softmax(Q K^T / sqrt(d)) V
-
-    where H has shape (n, q, m) and softmax goes along the keys. The three are the nodes themselves or, with `units`,
-    learned projections of them, the same at every step: Q = queries W_q, K = keys W_k, V = values W_v.
-
-    Parameters
-    ----------
-    queries, keys, values : Node
-        Sequences: rows of shape (q, d), (k, d) and (k, m). One node three times is self-attention.
-    units : int >= 1 or None
-        Width d = m of the projections; by default there are none, and nothing to learn.
-    name : str, default="attention"
-        What the names of the nodes begin with; a second use in the same graph needs another one. The weights of
-        the mean, rows of shape (q, k), are the node ``attention_weights``; the parameters are ``attention_query.W``,
-        ``attention_key.W`` and ``attention_value.W``.
-
-    Returns
-    -------
-    Node
-        Rows of shape (q, m).
-
-    Raises
-    ------
-    ArgumentError
-        For anything but nodes, and units outside this range.
-    ShapeError
-        If the nodes are no sequences, or their shapes do not fit.
-
-    Examples
-    --------
-    >>> import clearprop as cp
-    >>> query, keys, values = cp.Input((1, 1)), cp.Input((2, 1)), cp.Input((2, 1))
-    >>> net = cp.Network(cp.attention(query, keys, values))
-    >>> net.scores(([[[100.0]]], [[[1.0], [-1.0]]], [[[5.0], [7.0]]])).tolist()  # the first key fits
-    [[[5.0]]]
-    >>> net.scores(([[[0.0]]], [[[1.0], [-1.0]]], [[[5.0], [7.0]]])).tolist()  # both fit as well
-    [[[6.0]]]
-
-    References
-    ----------
-    Vaswani et al. (2017), "Attention is all you need", eq. 1.
-    """
-    _check_prefix("attention", name)
-    for argument, node in (("queries", queries), ("keys", keys), ("values", values)):
-        _check_sequence("attention", argument, node)
-    if units is not None:
-        check_integer("attention", "units", units, minimum=1)
-        queries = _project(queries, units, f"{name}_query")
-        keys = _project(keys, units, f"{name}_key")
-        values = _project(values, units, f"{name}_value")
-    products = MatMul(name=f"{name}_products")(queries, Transpose(name=f"{name}_keys_transposed")(keys))
-    scores = Rescale(1.0 / math.sqrt(queries.shape[1]), name=f"{name}_scores")(products)
-    means: Node = MatMul(name=name)(Softmax(name=f"{name}_weights")(scores), values)
-    return means
-
-
-def _check_prefix(owner: str, name: Any) -> None:
-    check_instance(owner, "name", name, str, f"'{owner}'")
-    check_name(owner, name)
-
-
-def _check_sequence(owner: str, argument: str, node: Any) -> None:
-    if not isinstance(node, Node):
-        raise ArgumentError(
-            f"{owner}: {argument} must be a node, got {show(node)}; begin with {argument} = "
-            "clearprop.Input((steps, features))."
-        )
-    if len(node.shape) != 2:
-        raise ShapeError(
-            f"{owner}: {argument} must have rows of shape (steps, features), got {node!r}; put Reshape before it."
-        )
+    return join(states, name) if return_sequence else states[-1]
 
 
 def _steps(owner: str, x: Any, units: Any, return_sequence: Any, name: str) -> list[Node]:
     """Return the steps of the sequence `x`; check what all recurrent networks are given."""
-    _check_prefix(owner, name)
-    _check_sequence(owner, "x", x)
+    check_prefix(owner, name)
+    check_sequence(owner, "x", x)
     check_integer(owner, "units", units, minimum=1)
     check_bool(owner, "return_sequence", return_sequence)
-    return _split(x, name)
-
-
-def _split(x: Node, name: str) -> list[Node]:
-    """Return the steps of a sequence, rows of shape (features,)."""
-    n_steps, features = x.shape
-    vector = Flatten(name=f"{name}_flat")(x)
-    return [_part(step, features, f"{name}_x_{step + 1}")(vector) for step in range(n_steps)]
-
-
-def _part(k: int, size: int, name: str) -> Slice:
-    """Return the box that cuts out the k-th of parts of equal size."""
-    return Slice(k * size, (k + 1) * size, name=name)
+    return split(x, name)
 
 
 def _zeros(node: Node, units: int, name: str) -> Node:
     """Return a state that is 0 in every row, made from vectors that are at least as long."""
-    zeros: Node = Rescale(0.0, name=f"{name}_start")(_part(0, units, f"{name}_start_x")(node))
+    zeros: Node = Rescale(0.0, name=f"{name}_start")(part(0, units, f"{name}_start_x")(node))
     return zeros
-
-
-def _sequence(nodes: Sequence[Node], name: str) -> Node:
-    """Return vectors of equal length as one node with rows of shape (steps, length)."""
-    joined = Concatenate(name=f"{name}_joined")(*nodes) if len(nodes) > 1 else nodes[0]
-    sequence: Node = Reshape((len(nodes), *nodes[0].shape), name=f"{name}_sequence")(joined)
-    return sequence
-
-
-def _project(x: Node, units: int, name: str) -> Node:
-    """Return every step of a sequence times one learned matrix."""
-    dense = Dense(units, bias=False, name=name)
-    return _sequence([dense(step) for step in _split(x, name)], name)

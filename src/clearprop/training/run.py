@@ -1,0 +1,187 @@
+"""A training run: its updates, epoch after epoch, and what it reports of each."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy
+
+from clearprop.engines import Batch
+from clearprop.errors import ArgumentError
+from clearprop.network import Network
+from clearprop.optimizers import LBFGS, Optimizer
+from clearprop.schedules import ReduceOnPlateau
+from clearprop.schedules.base import ConstantRate
+from clearprop.state import TrainState
+from clearprop.streams import Purpose, Stream
+from clearprop.training.lbfgs import check_trainable, iterations
+from clearprop.training.metrics import evaluate
+from clearprop.training.report import EpochReport
+from clearprop.validation import check_real, show
+
+__all__ = ["Order", "Run"]
+
+Order = Callable[[int, int], Any]  # (epoch, n_rows) -> the order of the rows
+
+
+@dataclass
+class Run:
+    """A training run, ready to go."""
+
+    net: Network
+    data: Batch
+    held_out: Batch | None
+    optimizer: Optimizer | LBFGS
+    epochs: int
+    batch_size: int
+    shuffle: bool | Order
+    metrics: tuple[str, ...]
+    seed: int
+    state: TrainState | None = None
+    by_rows: bool = False  # weigh the batches of an epoch's loss by their rows, as scikit-learn does, not their weights
+
+    def __post_init__(self) -> None:
+        net, optimizer = self.net, self.optimizer
+        if isinstance(optimizer, LBFGS):
+            check_trainable(net)
+            if self.state is not None:
+                raise ArgumentError("train: LBFGS takes no state, SciPy keeps its memory to itself; leave state out.")
+        fresh = {} if isinstance(optimizer, LBFGS) else optimizer.new_slots(numpy, net.vector)
+        if self.state is None:
+            self.state = TrainState(net.vector, net.buffer_vector, fresh, seed=self.seed)
+        elif not (
+            numpy.array_equal(self.state.parameters, net.vector)
+            and numpy.array_equal(self.state.buffers, net.buffer_vector)
+        ):
+            raise ArgumentError("train: state belongs to another network; pass the state of a report of this one.")
+        elif set(self.state.slots) != set(fresh):
+            raise ArgumentError(
+                f"train: state remembers {sorted(self.state.slots)}, but {type(optimizer).__name__} needs "
+                f"{sorted(fresh)}; continue with the same optimizer or without state."
+            )
+        elif self.state.parameters is not net.vector:  # a copy's, or one that was pickled: it stays as it is
+            self.state = replace(self.state.copy(), parameters=net.vector, buffers=net.buffer_vector)
+
+    def reports(self) -> Generator[EpochReport]:
+        """Yield the reports of all epochs."""
+        return self._lbfgs() if isinstance(self.optimizer, LBFGS) else self._stochastic(self.optimizer)
+
+    def _stochastic(self, optimizer: Optimizer) -> Generator[EpochReport]:
+        assert self.state is not None
+        net, data, state = self.net, self.data, self.state
+        executor = net.executor(optimizer)
+        n_batches = math.ceil(data.n_rows / self.batch_size)
+        rate = optimizer.rate(state.step + self.epochs * n_batches)
+        for _ in range(self.epochs):
+            began = time.perf_counter()
+            steps = range(state.step, state.step + n_batches)
+            rates = _rates(rate, steps, state)
+            order = _order(self.shuffle, state, data.n_rows)
+            loss = executor.run_epoch(state, optimizer, data, order, self.batch_size, rates)
+            shares = self._batch_shares(order)
+            value, penalty = float(loss.data @ shares), float(loss.penalty @ shares)
+            yield self._report(value, penalty, loss.gradient_norm, float(rates[-1]), began, rate)
+
+    def _batch_shares(self, order: Any) -> Any:
+        """Return what each batch counts in the loss of the epoch."""
+        starts = numpy.arange(0, len(order), self.batch_size)
+        if self.by_rows or self.data.weight is None:
+            totals = numpy.minimum(starts + self.batch_size, len(order)) - starts
+        else:
+            totals = numpy.add.reduceat(self.data.weight[order].astype(numpy.float64), starts)
+        return totals / totals.sum()
+
+    def _lbfgs(self) -> Generator[EpochReport]:
+        assert self.state is not None
+        net, state = self.net, self.state
+        assert isinstance(self.optimizer, LBFGS)
+        began = time.perf_counter()
+        for loss in iterations(net, self.data, self.optimizer, self.epochs):
+            state.step += 1
+            state.epoch += 1
+            penalty, _ = net.reference().penalty(net.vector, self.data.total_weight)
+            yield self._report(loss - penalty, penalty, math.nan, math.nan, began, None)
+            began = time.perf_counter()
+
+    def _report(
+        self, data: float, penalty: float, norm: float, learning_rate: float, began: float, rate: Any
+    ) -> EpochReport:
+        assert self.state is not None
+        net, state, held_out = self.net, self.state, self.held_out
+        validation_loss, measured = None, {}
+        if held_out is not None or self.metrics:
+            rows, prefix = (self.data, "") if held_out is None else (held_out, "validation_")
+            with numpy.errstate(all="ignore"):  # the report shows what is not finite, and training stops at it
+                scores = net.executor().scores(net.vector, net.buffer_vector, rows.inputs)
+                if held_out is not None:
+                    values = net.loss_function.values(numpy, scores, rows.target)
+                    validation_loss = float(numpy.average(values, weights=rows.weight))
+                prediction = net.loss_function.prediction(numpy, scores)
+                found = evaluate(self.metrics, net.loss_function, prediction, rows.target, rows.weight)
+            measured = {f"{prefix}{name}": value for name, value in found.items()}
+        if isinstance(rate, ReduceOnPlateau):
+            _watch_plateau(rate, state, data + penalty if validation_loss is None else validation_loss)
+        return EpochReport(
+            epoch=state.epoch,
+            step=state.step,
+            loss=data + penalty,
+            data_loss=data,
+            penalty=penalty,
+            gradient_norm=norm,
+            learning_rate=learning_rate,
+            seconds=time.perf_counter() - began,
+            validation_loss=validation_loss,
+            metrics=measured,
+            state=state,
+        )
+
+
+def _rates(rate: Any, steps: range, state: TrainState) -> Any:
+    """Return the learning rates of the updates `steps`, a float64 array."""
+    if isinstance(rate, ReduceOnPlateau):
+        return numpy.full(len(steps), rate.reduced(state.reductions))
+    if isinstance(rate, ConstantRate):
+        return numpy.full(len(steps), rate.rate)
+    values = [rate(step) for step in steps]
+    try:
+        rates = numpy.array(values, dtype=numpy.float64)
+        if rates.ndim == 1 and numpy.isfinite(rates).all() and (rates >= 0.0).all():
+            return rates
+    except (TypeError, ValueError):
+        pass
+    # what is wrong with which of them
+    named = zip(steps, values, strict=True)
+    checked = (check_real("train", f"learning_rate({step})", value, low=0.0) for step, value in named)
+    return numpy.fromiter(checked, numpy.float64)
+
+
+def _order(shuffle: bool | Order, state: TrainState, n_rows: int) -> Any:
+    if callable(shuffle):
+        given = shuffle(state.epoch, n_rows)
+        try:
+            order = numpy.asarray(given)
+        except ValueError:  # lists of unequal length
+            order = numpy.empty(0)
+        if order.shape != (n_rows,) or order.dtype.kind not in "iu" or order.min() < 0 or order.max() >= n_rows:
+            raise ArgumentError(
+                f"train: shuffle must return {n_rows} row numbers from 0 to {n_rows - 1}, got {show(given)}."
+            )
+        return order
+    if shuffle:
+        return Stream(state.seed, Purpose.SHUFFLE, epoch=state.epoch).permutation(n_rows)
+    return numpy.arange(n_rows)
+
+
+def _watch_plateau(rate: ReduceOnPlateau, state: TrainState, loss: float) -> None:
+    if loss < state.best - rate.tolerance:
+        state.waiting = 0
+    else:
+        state.waiting += 1
+    state.best = min(state.best, loss)
+    if state.waiting >= rate.patience:
+        state.reductions += 1
+        state.waiting = 0
