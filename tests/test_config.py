@@ -65,6 +65,7 @@ NESTED = [
     cp.Dense(3, penalty=cp.ElasticNet(0.1, 0.3), constraint=cp.MaxNorm(2.0), initializer=cp.Orthogonal(), name="first"),
     cp.AdamW(cp.WarmUp(cp.Cosine(0.1, steps=9), 3), clip_norm=1.0, weight_decay=0.0),
     cp.Reshape((1, 2, 3)),
+    cp.Parametric(cp.ELU(0.5), cp.Constant(0.5), name="mixed"),
 ]
 
 

@@ -13,13 +13,15 @@ namespace {
 // |f(a)| <= slope |a| + offset and |f'(a)| <= slope.
 struct UnitBound {
     double slope, offset;
+    double of(double a) const { return slope * a + offset; }
 };
 
-UnitBound bound_of(const Node& node, double learned_slope) {
+// Of the unit alone; `learned` is the largest slope of prelu.
+UnitBound bound_of_unit(const Node& node, double learned) {
     switch (node.unit) {
         case Unit::leaky_relu: return {std::max(1.0, std::abs(node.number)), 0.0};
         case Unit::rrelu: return {std::max({1.0, std::abs(node.number), std::abs(node.second)}), 0.0};
-        case Unit::prelu: return {std::max(1.0, learned_slope), 0.0};
+        case Unit::prelu: return {std::max(1.0, learned), 0.0};
         case Unit::elu: return {std::max(1.0, node.number), node.number};
         case Unit::selu: return {1.76, 1.76};
         case Unit::softplus:
@@ -30,13 +32,21 @@ UnitBound bound_of(const Node& node, double learned_slope) {
     }
 }
 
+// Of a unit g with its share: f(a) = a + alpha (g(a) - a).
+UnitBound bound_of(const Node& node, double learned) {
+    const UnitBound g = bound_of_unit(node, learned);
+    if (!node.mixes()) return g;
+    const double alpha = std::max(1.0, learned);  // so that g(a) - a is bounded as well
+    return {1.0 + alpha * (1.0 + g.slope), alpha * g.offset};
+}
+
 }  // namespace
 
 template <class T> const std::vector<double>& Bounds<T>::gradients(const Measured& measured) {
     const std::size_t n = program_.nodes.size();
     const double rows = double(measured.rows);
     values_.assign(n, 0.0);
-    normalized_.assign(n, 0.0);
+    factors_.assign(n, 0.0);
     deltas_.assign(n, 0.0);
     gradients_.assign(program_.parameters.size(), 0.0);
     auto weight = [&](const Node& node, std::size_t which) {
@@ -54,21 +64,20 @@ template <class T> const std::vector<double>& Bounds<T>::gradients(const Measure
                 value = node.number * k * x * weight(node, 0) + weight(node, 1);
                 break;
             }
-            case Box::activation: {
-                const UnitBound bound = bound_of(node, weight(node, 0));
-                value = bound.slope * x + bound.offset;
+            case Box::activation:
+                value = bound_of(node, weight(node, 0)).of(x);
+                if (node.mixes()) factors_[i] = value;
                 break;
-            }
             case Box::dropout: value = x / (1.0 - node.number); break;
             case Box::gaussian_noise: value = x + node.number * largest_normal; break;
             case Box::scale: value = x * weight(node, 0); break;
             case Box::batch_norm:  // without statistics of the batch there is no bound
-                normalized_[i] = measured.batch_statistics ? std::sqrt(rows) : std::numeric_limits<double>::infinity();
-                value = normalized_[i] * weight(node, 0) + weight(node, 1);
+                factors_[i] = measured.batch_statistics ? std::sqrt(rows) : std::numeric_limits<double>::infinity();
+                value = factors_[i] * weight(node, 0) + weight(node, 1);
                 break;
             case Box::layer_norm:
-                normalized_[i] = std::sqrt(double(node.width));
-                value = normalized_[i] * weight(node, 0) + weight(node, 1);
+                factors_[i] = std::sqrt(double(node.width));
+                value = factors_[i] * weight(node, 0) + weight(node, 1);
                 break;
             case Box::softmax: value = 1.0; break;
             case Box::log_softmax: value = 2.0 * x + std::log(double(node.width)); break;
@@ -99,7 +108,7 @@ template <class T> const std::vector<double>& Bounds<T>::gradients(const Measure
         for (const NodeUse& use : plan_.uses[p]) {
             const Node& node = program_.nodes[use.node];
             double x = 1.0;
-            if (!use.bias) x = normalized_[use.node] > 0.0 ? normalized_[use.node] : values_[node.inputs[0]];
+            if (!use.bias) x = factors_[use.node] > 0.0 ? factors_[use.node] : values_[node.inputs[0]];
             gradients_[p] += rows * x * deltas_[use.node];
         }
     return gradients_;

@@ -62,7 +62,8 @@ template <class T> class Bounds {
     const Program& program_;
     const Plan& plan_;
     std::vector<double> weights_, slot_1_, slot_2_;
-    std::vector<double> values_, normalized_, deltas_, gradients_;  // of nodes, nodes, nodes, parameters
+    std::vector<double> values_, deltas_, gradients_;  // of nodes, nodes, parameters
+    std::vector<double> factors_;  // of nodes: z or g(a) - a, by which the gradient of what they learn is multiplied
 };
 
 }  // namespace clearprop

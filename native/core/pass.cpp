@@ -169,7 +169,7 @@ template <class T> void Pass<T>::dense(const Step<T>& step, int i, Index begin, 
     p.columns = std::min(w.columns - panels.begin * P, panels.size() * P);
     if (n.parameters[1] >= 0) p.bias = weights_.packed[n.parameters[1]].data() + panels.begin * P;
     p.scale = T(n.number);
-    p.relu = fused >= 0 && node(fused).unit == Unit::relu;
+    p.relu = fused >= 0 && node(fused).unit == Unit::relu && !node(fused).mixes();
     p.factor.kind = Derivative::one;
     p.y = at(i).value;
     p.y.data += panels.begin * p.y.stride;
@@ -178,7 +178,7 @@ template <class T> void Pass<T>::dense(const Step<T>& step, int i, Index begin, 
         kernels_.sparse_product(p, *sparse, step.rows, begin, end);
     else
         kernels_.product(p, begin, end);
-    if (fused >= 0 && (sparse || !p.relu) && node(fused).unit != Unit::identity)
+    if (fused >= 0 && (sparse || !p.relu) && (node(fused).unit != Unit::identity || node(fused).mixes()))
         activate(step, fused, at(fused).value, panels, begin, end);
 }
 
@@ -189,7 +189,7 @@ void Pass<T>::activate(const Step<T>& step, int i, Panels<T> a, Range panels, In
     Activation<T> f{};
     f.unit = n.unit;
     f.parameter = T(n.unit == Unit::rrelu ? 0.5 * (n.number + n.second) : n.number);
-    if (n.unit == Unit::prelu) f.slopes = weights_.packed[n.parameters[0]].data();
+    if (n.learned()) f.learned = weights_.packed[n.parameters[0]].data() + panels.begin * kernels_.panel;
     f.a = a;
     f.h = of.value;
     f.stored = of.stored;
@@ -326,6 +326,7 @@ template <class T> void Pass<T>::dense_back(int i, Index begin, Index end) {
     if (plan_.nodes[input].folded) {  // straight to the input of the activation
         p.factor = factor(input);
         p.y = at(node(input).inputs[0]).delta;
+        if (node(input).learned()) p.before = at(input).delta;
     } else {
         p.factor.kind = Derivative::one;
         p.y = target(i, 0);

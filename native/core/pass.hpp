@@ -42,7 +42,7 @@ template <class T> struct Workspace {
 
     struct OfNode {
         Panels<T> value{}, delta{};   // output, and gradient at it
-        Panels<T> stored{}, extra{};  // f'(a), slopes drawn, mask or z; min(a, 0) of prelu
+        Panels<T> stored{}, extra{};  // f'(a), slopes drawn, mask or z; dh / d(what it learns)
         T *mean = nullptr, *variance = nullptr, *mean_dz = nullptr, *mean_dz_z = nullptr;  // batch norm: of each column
         T* deviation = nullptr;       // batch norm: of each column; layer norm: of each row
     };

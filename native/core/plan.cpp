@@ -2,8 +2,9 @@
 
 namespace clearprop {
 
-Derivative derivative_of(Unit unit) {
-    switch (unit) {
+Derivative derivative_of(const Node& node) {
+    if (node.learned()) return Derivative::stored;
+    switch (node.unit) {
         case Unit::identity: return Derivative::one;
         case Unit::relu: return Derivative::relu;
         case Unit::tanh: return Derivative::tanh;
@@ -24,7 +25,7 @@ Plan::Plan(const Program& program) : nodes(program.nodes.size()), uses(program.p
             readers[input].push_back(i);
         }
         batch_norm = batch_norm || node.box == Box::batch_norm;
-        if (node.box == Box::activation) plan.derivative = derivative_of(node.unit);
+        if (node.box == Box::activation) plan.derivative = derivative_of(node);
         if (node.box == Box::dense) {
             const double work = 2.0 * double(program.nodes[node.inputs[0]].width) * double(node.width);
             forward_operations += work;
@@ -37,7 +38,7 @@ Plan::Plan(const Program& program) : nodes(program.nodes.size()), uses(program.p
     for (int i = 0; i < n; ++i) {
         const Node& node = program.nodes[i];
         NodePlan& plan = nodes[i];
-        if (node.box != Box::activation || node.unit == Unit::prelu) continue;
+        if (node.box != Box::activation) continue;
         const int before = node.inputs[0];
         if (readers[before].size() != 1) continue;
         if (program.nodes[before].box == Box::dense && node.unit != Unit::rrelu) {
@@ -61,7 +62,7 @@ Plan::Plan(const Program& program) : nodes(program.nodes.size()), uses(program.p
             if (p[1] >= 0) uses[p[1]].push_back({i, true, -1});
         } else if (node.box == Box::scale) {
             uses[p[0]].push_back({i, false, node.inputs[0]});
-        } else if (node.unit == Unit::prelu) {
+        } else if (node.learned()) {
             uses[p[0]].push_back({i, false, -1});
         } else if (node.box == Box::batch_norm || node.box == Box::layer_norm) {
             uses[p[0]].push_back({i, false, -1});

@@ -48,6 +48,6 @@ struct Plan {
 };
 
 // How f'(a) is had: from h, or stored.
-Derivative derivative_of(Unit unit);
+Derivative derivative_of(const Node& node);
 
 }  // namespace clearprop

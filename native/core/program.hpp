@@ -20,10 +20,13 @@ struct Node {
     Index width;
     double number = 0.0;                // slope, alpha, rate, deviation, epsilon or scale; input: its place in Batch::inputs
     double second = 0.0;                // upper slope or momentum
-    std::vector<int> parameters;        // places in Program::parameters: W and b, s, slope, gain and bias; -1: none
+    std::vector<int> parameters;        // places in Program::parameters: W and b, s, slope, alpha, gain and bias; -1: none
     std::vector<Index> buffers;         // where running mean and variance begin
 
     int input_number() const { return int(number); }
+    // An activation with a number for each column: prelu's slope, or alpha, the share that another unit has (Parametric).
+    bool learned() const { return box == Box::activation && !parameters.empty(); }
+    bool mixes() const { return learned() && unit != Unit::prelu; }
 };
 
 // A parameter in the flat vector. A matrix has a row for each column of x; a vector is one row.

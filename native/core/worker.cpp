@@ -35,7 +35,7 @@ template <class T> void Run<T>::set_uses() {
             if (use.input >= 0)
                 pair.x = space.nodes[use.input].value;
             else if (!use.bias)
-                pair.x = program.nodes[use.node].unit == Unit::prelu ? of.extra : of.stored;
+                pair.x = program.nodes[use.node].learned() ? of.extra : of.stored;
             uses[p].push_back(pair);
         }
 }

@@ -114,12 +114,12 @@ Workspace<T>::Workspace(const Program& program, const Plan& plan, const Kernels<
                 if (i + 1 == nodes.size()) of.delta = matrix(node.width);
                 continue;
             }
-            if (!planned.folded) of.delta = matrix(node.width);
+            if (!planned.folded || node.learned()) of.delta = matrix(node.width);
             const bool keeps = node.box == Box::dropout || node.box == Box::gaussian_noise ||
                                node.box == Box::batch_norm || node.box == Box::layer_norm;
             if (keeps || (node.box == Box::activation && planned.derivative == Derivative::stored))
                 of.stored = matrix(node.width);
-            if (node.unit == Unit::prelu) of.extra = matrix(node.width);
+            if (node.learned()) of.extra = matrix(node.width);
             if (node.box == Box::batch_norm) {
                 of.mean_dz = take(columns);
                 of.mean_dz_z = take(columns);

@@ -57,21 +57,34 @@ template <class T, Unit unit> CLEARPROP_INLINE Both<T> activated(V<T> a, T param
     return {a, one};
 }
 
-template <class T, Unit unit> void activate_by(const Activation<T>& f, Index columns, Index begin, Index end) {
+template <class T, Unit unit, bool mixes, bool keeps>
+void activate_panels(const Activation<T>& f, Index columns, Index begin, Index end) {
     constexpr int P = panel<T>, L = lanes<T>;
     for (Index p = 0; p * P < columns; ++p) {
-        const T* a = f.a.data + p * f.a.stride;
-        T* h = f.h.data + p * f.h.stride;
-        T* stored = f.stored.data ? f.stored.data + p * f.stored.stride : nullptr;
-        if (stored)
-            for (Index i = begin * P; i < end * P; i += L) {
-                Both<T> both = activated<T, unit>(load(a + i), f.parameter);
-                store(h + i, both.h);
-                store(stored + i, both.derivative);
+        const T *from = f.a.data + p * f.a.stride, *alphas = mixes ? f.learned + p * P : nullptr;
+        T *h = f.h.data + p * f.h.stride, *stored = keeps ? f.stored.data + p * f.stored.stride : nullptr;
+        T* extra = keeps && mixes ? f.extra.data + p * f.extra.stride : nullptr;
+        for (Index i = begin * P; i < end * P; i += L) {
+            const V<T> a = load(from + i);
+            Both<T> both = activated<T, unit>(a, f.parameter);
+            if constexpr (mixes) {
+                const V<T> alpha = load(alphas + i % P), rest = broadcast(T(1)) - alpha;
+                if constexpr (keeps) store(extra + i, both.h - a);
+                both = {fma(alpha, both.h, rest * a), fma(alpha, both.derivative, rest)};
             }
-        else
-            for (Index i = begin * P; i < end * P; i += L) store(h + i, activated<T, unit>(load(a + i), f.parameter).h);
+            store(h + i, both.h);
+            if constexpr (keeps) store(stored + i, both.derivative);
+        }
     }
+}
+
+template <class T, Unit unit> void activate_by(const Activation<T>& f, Index columns, Index begin, Index end) {
+    if (f.learned)
+        f.stored.data ? activate_panels<T, unit, true, true>(f, columns, begin, end)
+                      : activate_panels<T, unit, true, false>(f, columns, begin, end);
+    else
+        f.stored.data ? activate_panels<T, unit, false, true>(f, columns, begin, end)
+                      : activate_panels<T, unit, false, false>(f, columns, begin, end);
 }
 
 // Rectifiers whose slope differs from entry to entry: learned (one a column) or drawn (then `stored` holds it).
@@ -81,7 +94,7 @@ template <class T> void activate_by_slopes(const Activation<T>& f, Index columns
     for (Index p = 0; p * P < columns; ++p)
         for (Index i = begin * P; i < end * P; i += L) {
             V<T> a = load(f.a.data + p * f.a.stride + i), slope = broadcast(f.parameter);
-            if (f.slopes) slope = load(f.slopes + p * P + i % P);
+            if (f.learned) slope = load(f.learned + p * P + i % P);
             if (f.unit == Unit::rrelu && f.stored.data) slope = load(f.stored.data + p * f.stored.stride + i);
             V<T> derivative = select(a > T(0), one, slope);
             store(f.h.data + p * f.h.stride + i, a * derivative);

@@ -39,10 +39,10 @@ enum class Unit : int {
 template <class T> struct Activation {
     Unit unit;
     T parameter;       // slope, alpha
-    const T* slopes;   // prelu: one a column, in whole panels
+    const T* learned;  // prelu: slopes; other units: alpha, the share of f in h = (1 - alpha) a + alpha f(a); or nullptr
     Panels<T> a, h;
-    Panels<T> stored;  // where f'(a) goes; rrelu: holds the slopes drawn (nullptr in prediction); data may be nullptr
-    Panels<T> extra;   // prelu: where min(a, 0) goes, for the gradient of the slopes; data may be nullptr
+    Panels<T> stored;  // where dh/da goes; rrelu: holds the slopes drawn (nullptr in prediction); data may be nullptr
+    Panels<T> extra;   // where dh/d(learned) goes, min(a, 0) or f(a) - a; data may be nullptr
 };
 
 // y = (scale x W + bias), then relu, then times a factor. x has k columns; W lies in panels or in rows `w_row` apart.
@@ -55,6 +55,7 @@ template <class T> struct Product {
     const T* bias;         // in whole panels, or nullptr
     T scale;
     bool relu;
+    Panels<T> before;      // where y goes before that factor as well; data may be nullptr
     Factor<T> factor;
     Panels<T> y;
 };

@@ -80,6 +80,7 @@ void tile(const Product<T>& p, Index row, Index column, Index k0, Index k1, cons
         if (p.scale != T(1)) each([&](V<T>& y, int, int) { y *= p.scale; });
         if (p.bias) each([&](V<T>& y, int, int n) { y += load(p.bias + column + n * L); });
         if (p.relu) each([&](V<T>& y, int, int) { y = select(y <= T(0), V<T>{}, y); });
+        if (p.before.data) each([&](V<T>& y, int r, int n) { store(entry(p.before, r, n), y); });
         if (p.factor.kind != Derivative::one)
             each([&](V<T>& y, int r, int n) { y *= derivative(p.factor.kind, entry(p.factor.values, r, n)); });
     }

@@ -40,9 +40,9 @@ Program program_with_every_box(Unit unit, LossKind loss, Index outputs) {
     const Index in = 5, width = 37;
     const int x = add(Box::input, {}, in, 0.0, {});
     const int a = add(Box::dense, {x}, width, 1.0, {parameter(in, width, true), parameter(1, width, false)});
-    std::vector<int> slopes;
-    if (unit == Unit::prelu) slopes = {parameter(1, width, false)};
-    const int h = add(Box::activation, {a}, width, 0.25, slopes);
+    std::vector<int> learned;  // prelu has slopes, and mish here a share
+    if (unit == Unit::prelu || unit == Unit::mish) learned = {parameter(1, width, false)};
+    const int h = add(Box::activation, {a}, width, 0.25, learned);
     program.nodes[std::size_t(h)].unit = unit;
     program.nodes[std::size_t(h)].second = 0.5;
     const int d = add(Box::dropout, {h}, width, 0.3, {});

@@ -243,6 +243,18 @@ def test_every_instruction_set_agrees(index):
     check(net, *rows_of(net, WIDE_ROWS), RUNS[index % len(RUNS)], dtype, ways, batch_rows=WIDE_ROWS)
 
 
+@pytest.mark.parametrize(
+    "activation",
+    [case.layer for case in LAYERS if isinstance(case.layer, cp.Activation) and not case.layer.stochastic],
+    ids=repr,
+)
+def test_every_activation_with_a_learned_share_agrees(activation):
+    boxes = [cp.Dense(33), cp.Parametric(activation, cp.Constant(0.6)), cp.Dense(3)]
+    net = rounded(cp.Network(boxes, inputs=5, dtype="float64"))
+    for dtype in DTYPES:
+        check(net, *rows_of(net), cp.Adam(0.01), dtype, [(target, 1) for target in TARGETS])
+
+
 @pytest.mark.parametrize("seed", [0, -3, 2**63 + 1, 2**64 + 5])
 @pytest.mark.parametrize("step", [0, 3, 2**40])
 def test_random_numbers_have_the_same_addresses(seed, step):
@@ -321,6 +333,13 @@ def activation_with_two_readers(w):
     return cp.Dense(2)(cp.Add()(cp.Dense(w)(h), h))
 
 
+def parametric_activations(w):
+    """At an input, shared, before one dense box and before another box; what lies behind is one dense box or not."""
+    x, layer = cp.Input(5), cp.Parametric(cp.Tanh(), cp.Constant(0.7))
+    h = cp.Dense(w)(layer(cp.Dense(w)(cp.Parametric(cp.Mish(), cp.Constant(0.4))(x))))
+    return cp.Dense(2)(cp.Add()(cp.Scale()(layer(h)), cp.PReLU()(cp.Dense(w)(x))))
+
+
 def dense_with_two_readers(w):
     """Neither activation may be computed in the place of the other."""
     a = cp.Dense(w)(cp.Input(5))
@@ -332,7 +351,7 @@ def activations_in_a_row(w):
 
 
 def activation_last(w):
-    return cp.Sigmoid()(cp.Dense(w)(cp.PReLU()(cp.Input(w))))
+    return cp.Parametric(cp.Sigmoid())(cp.Dense(w)(cp.PReLU()(cp.Input(w))))
 
 
 def no_hidden_layer(w):
@@ -358,8 +377,8 @@ def softmax_inside(w):
 
 GRAPHS = (
     residual, concatenation, fan_out_behind_a_wider_node, recurrent, shared_normalization, activation_with_two_readers,
-    dense_with_two_readers, activations_in_a_row, activation_last, no_hidden_layer, no_dense_layer, normalized_branches,
-    softmax_inside,
+    parametric_activations, dense_with_two_readers, activations_in_a_row, activation_last, no_hidden_layer,
+    no_dense_layer, normalized_branches, softmax_inside,
 )  # fmt: skip
 
 
@@ -382,7 +401,7 @@ def test_a_layer_on_the_same_node_twice():
 ONE_TO_ONE = [
     cp.Tanh(), cp.ReLU(), cp.ELU(), cp.HardTanh(), cp.GELU(), cp.PReLU(), cp.Abs(), cp.Identity(), cp.Scale(),
     cp.Softmax(), cp.LogSoftmax(), cp.LayerNorm(), cp.BatchNorm(), cp.Dropout(0.25), cp.Dropout(0.0), cp.RReLU(),
-    cp.GaussianNoise(0.5),
+    cp.GaussianNoise(0.5), cp.Parametric(cp.ReLU(), cp.Constant(0.5)),
 ]  # fmt: skip
 
 

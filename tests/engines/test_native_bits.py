@@ -30,14 +30,15 @@ SPARSE = scipy.sparse.random_array((N_ROWS, N_IN), density=0.1, format="csr", rn
 
 def plain(**options):
     """Dense layers and what a kernel folds into them."""
-    boxes = [cp.Dense(192), cp.ReLU(), cp.Dense(131), cp.Tanh(), cp.Dense(10)]
+    boxes = [cp.Dense(192), cp.ReLU(), cp.Dense(131), cp.Tanh(), cp.Dense(40), cp.PReLU(), cp.Dense(10)]
     return cp.Network(boxes, inputs=N_IN, loss=cp.CrossEntropy(), **options)
 
 
 def mixed(**options):
     """Statistics of the batch, of the row, noise, slopes, and a node that three others read."""
     x = cp.Input(N_IN)
-    h = cp.Dropout(0.2)(cp.BatchNorm()(cp.Dense(150)(x)))
+    h = cp.Parametric(cp.SELU(), cp.Constant(0.7))(cp.Dense(150)(x))
+    h = cp.Dropout(0.2)(cp.BatchNorm()(cp.Dense(150)(h)))
     h = cp.PReLU()(cp.LayerNorm()(cp.Add()(h, cp.RReLU()(cp.Dense(150)(h)))))
     return cp.Network(cp.Dense(3)(cp.Concatenate()(h, cp.Scale()(cp.Softmax()(cp.Dense(33)(h))))), **options)
 
@@ -95,7 +96,8 @@ def test_more_threads_than_rows(n_rows):
 
 
 def narrow(**options):
-    return cp.Network([cp.Dense(17), cp.Mish(), cp.Dense(33), cp.Softplus(), cp.Dense(1)], inputs=N_IN, **options)
+    mixed = cp.Parametric(cp.Mish(), cp.Constant(0.7))
+    return cp.Network([cp.Dense(17), mixed, cp.Dense(33), cp.Softplus(), cp.Dense(1)], inputs=N_IN, **options)
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -221,7 +223,8 @@ def test_an_update_finds_its_slots_by_name():
 def shardable(**options):
     """Everything whose gradient is a sum over rows: no statistics of the batch, and no noise."""
     x = cp.Input(N_IN)
-    h = cp.PReLU()(cp.LayerNorm()(cp.Dense(70)(x)))
+    h = cp.Parametric(cp.GELU(), cp.Constant(0.7))(cp.Dense(70)(x))
+    h = cp.PReLU()(cp.LayerNorm()(cp.Dense(70)(h)))
     layer = cp.Dense(70)
     h = cp.Concatenate()(cp.Tanh()(layer(h)), cp.ReLU()(layer(h)), cp.Scale()(h))
     return cp.Network(cp.Dense(3)(h), **options)

@@ -197,7 +197,8 @@ def test_subnormal_numbers_are_not_flushed(dtype):
 @pytest.mark.parametrize("target", TARGETS)
 def test_zeros_of_either_sign(target):
     """0 and -0 are the same number everywhere, also at a kink."""
-    boxes = [cp.Abs(), cp.Dense(3), cp.ReLU(), cp.PReLU(), cp.LeakyReLU(), cp.HardTanh(), cp.Dense(1)]
+    boxes = [cp.Abs(), cp.Dense(3), cp.ReLU(), cp.PReLU(), cp.LeakyReLU(), cp.HardTanh(), cp.Parametric(cp.ReLU())]
+    boxes.append(cp.Dense(1))
     net = cp.Network(boxes, inputs=2, dtype="float64")
     batches = [net.batch(numpy.full((4, 2), zero), numpy.zeros(4)) for zero in (0.0, -0.0)]
     ours = [passes(native(net.program, target), net, batch) for batch in batches]
@@ -272,7 +273,8 @@ n_nets = 0
 for dtype in (numpy.float32, numpy.float64):
     for width in (1, 2, 3, 5, 8, 9, 15, 17, 33):
         noisy = [cp.BatchNorm(), cp.Dropout(0.1), cp.RReLU()]
-        boxes = [cp.Dense(width), cp.PReLU(), *noisy, cp.LayerNorm(), cp.Dense(width, bias=False)]
+        boxes = [cp.Dense(width), cp.PReLU(), *noisy, cp.LayerNorm(), cp.Parametric(cp.SELU())]
+        boxes.append(cp.Dense(width, bias=False))
         targets = rng.normal(size=(21, width)), rng.integers(0, max(width, 2), 21)
         for loss, y in zip((cp.SquaredError(), cp.Hinge()), targets, strict=True):
             for n_in, sparse in ((3, False), (17, False), (6, True)):

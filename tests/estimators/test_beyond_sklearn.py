@@ -312,6 +312,9 @@ def test_an_activation_given_as_a_layer_is_a_box_of_its_own_in_every_hidden_laye
     model = cp.MLPClassifier((10, 5), activation=cp.PReLU(), max_iter=2, random_state=0).fit(IRIS_X, IRIS_Y)
     slopes = [view.shape for name, view in model.network_.parameters.items() if name.endswith("slope")]
     assert slopes == [(10,), (5,)]
+    model.set_params(activation=cp.Parametric(cp.SELU())).fit(IRIS_X, IRIS_Y)
+    alphas = [view.shape for name, view in model.network_.parameters.items() if name.endswith("alpha")]
+    assert alphas == slopes
     with pytest.raises(cp.ArgumentError, match="activation must be among"):
         cp.MLPClassifier(activation=cp.Dense(3)).fit(IRIS_X, IRIS_Y)
 

@@ -164,10 +164,26 @@ def test_nan_passes_through_every_rectifier():
         assert numpy.isnan(forward(layer, [[numpy.nan]])).all(), layer
 
 
+def test_parametric_relu_is_a_prelu_of_slope_1_minus_alpha():
+    x, dh = numpy.random.default_rng(0).normal(size=(2, 5, 3))
+    alpha = numpy.array([0.75, 1.5, -0.5])  # 1 - alpha is exact
+    boxes = ((cp.Parametric(cp.ReLU()), {"alpha": alpha}), (cp.PReLU(), {"slope": 1 - alpha}))
+    results = []
+    for box, p in boxes:
+        h, kept = box.forward(Context(numpy), p, x)
+        (da,), gradients = box.backward(Context(numpy), p, kept, dh)
+        results.append((h, da, *gradients.values()))
+    (h, da, dalpha), (other_h, other_da, dslope) = results
+    assert_close(h, other_h, k=2)  # (1 - alpha) a + alpha a is rounded twice
+    assert_close(da, other_da, k=2)
+    assert_close(dalpha, -dslope, k=5)  # a sum of 5 rows
+
+
 def test_weights_decay_and_biases_slopes_and_gains_do_not():
+    learning = (cp.Scale(), cp.PReLU(), cp.Parametric(cp.Tanh()), cp.BatchNorm(), cp.LayerNorm())
     decaying = {
         f"{type(layer).__name__}.{name}"
-        for layer in (cp.Dense(2), cp.Maxout(2, 2), cp.RBF(2), cp.Scale(), cp.PReLU(), cp.BatchNorm(), cp.LayerNorm())
+        for layer in (cp.Dense(2), cp.Maxout(2, 2), cp.RBF(2), *learning)
         for name, p in layer.parameters((3,)).items()
         if p.decays
     }
@@ -193,6 +209,12 @@ REFUSED = [
     (lambda: cp.RBF(1, width_initializer=1.0), r"RBF: width_initializer must be of kind Initializer, got 1.0"),
     (lambda: cp.Scale(1.0), r"Scale: initializer must be of kind Initializer, got 1.0"),
     (lambda: cp.PReLU(0.25), r"PReLU: initializer must be of kind Initializer, got 0.25"),
+    (lambda: cp.Parametric("selu"), r"Parametric: activation must be of kind Activation, got 'selu'.*SELU\(\)"),
+    (lambda: cp.Parametric(cp.Mish), r"Parametric: activation must be .*pass for example Mish\(\)"),
+    (lambda: cp.Parametric(cp.PReLU()), r"Parametric: activation must be of kind Activation, got PReLU\(\)"),
+    (lambda: cp.Parametric(cp.Step()), r"Parametric: activation must be of kind Activation, got Step\(\)"),
+    (lambda: cp.Parametric(cp.RReLU()), r"Parametric: activation must be without random numbers, got RReLU\(\)"),
+    (lambda: cp.Parametric(cp.Mish(), 1.0), r"Parametric: initializer must be of kind Initializer, got 1.0"),
     (lambda: cp.LeakyReLU("0.1"), r"LeakyReLU: slope must be a finite number, got '0.1'"),
     (lambda: cp.LeakyReLU(math.nan), r"LeakyReLU: slope must be a finite number, got nan"),
     (lambda: cp.RReLU(0.5, 0.1), r"RReLU: upper must be >= lower = 0.5, got 0.1"),

@@ -84,6 +84,10 @@ def _transpose(layer, ctx, p, x):
     return x.permute(0, *_behind_rows(axes))
 
 
+def _parametric(layer, ctx, p, x):
+    return torch.lerp(x, LAYERS[type(layer.activation)](layer.activation, ctx, {}, x), p["alpha"])
+
+
 def _step(layer, ctx, p, x):
     return torch.heaviside(x, torch.ones((), dtype=x.dtype))
 
@@ -113,6 +117,7 @@ LAYERS = {
     cp.GELU: lambda layer, ctx, p, x: F.gelu(x),
     cp.SiLU: lambda layer, ctx, p, x: F.silu(x),
     cp.Mish: lambda layer, ctx, p, x: F.mish(x),
+    cp.Parametric: _parametric,
     cp.Softmax: lambda layer, ctx, p, x: F.softmax(x, dim=-1),
     cp.LogSoftmax: lambda layer, ctx, p, x: F.log_softmax(x, dim=-1),
     cp.Add: lambda layer, ctx, p, *xs: torch.stack(xs).sum(dim=0),

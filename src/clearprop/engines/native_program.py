@@ -43,12 +43,17 @@ def _refuses_graph(program: Program) -> str | None:
             return f"node '{node.name}' has rows of shape {node.shape}, and it takes vectors alone"
         if node.layer is None:
             continue
-        kind = type(node.layer)
+        kind = type(_kernel(node.layer))
         if getattr(layers, kind.__name__, None) is not kind or kind.__name__ not in known:
             return f"node '{node.name}' is a {kind.__name__}, which it does not know"
     if not program.graph.parameter_layout():
         return "the network has no parameters"
     return None
+
+
+def _kernel(layer: layers.Layer) -> layers.Layer:
+    """Return the box whose kernel computes this one: an activation's takes a parameter as its share."""
+    return layer.activation if type(layer) is layers.Parametric else layer
 
 
 def _refuses_terms(program: Program) -> str | None:
@@ -97,12 +102,12 @@ def _nodes(program: Program) -> list[Any]:
         if isinstance(node.layer, layers.Dense) and not node.layer.bias:
             owned.append(-1)
         remembered = [buffers[f"{node.owner}.{local}"].start for local in node.layer.buffers(*shapes)]
-        numbers = [float(getattr(node.layer, name)) for name in NUMBERS.get(type(node.layer), ())]
+        box = _kernel(node.layer)
+        numbers = [float(getattr(box, name)) for name in NUMBERS.get(type(box), ())]
         if isinstance(node.layer, layers.Dense):
             numbers = [node.layer.factor(shapes[0][0])]
         number, second = [*numbers, 0.0, 0.0][:2]
-        kind = type(node.layer).__name__
-        nodes.append((kind, list(node.inputs), node.shape[0], number, second, owned, remembered))
+        nodes.append((type(box).__name__, list(node.inputs), node.shape[0], number, second, owned, remembered))
     return nodes
 
 

@@ -112,7 +112,7 @@ def hidden_activations(model: Any, n_layers: int) -> list[Layer]:
     for item in listed:
         if isinstance(item, str) and item in ACTIVATIONS:
             chosen.append(ACTIVATIONS[item]())
-        elif isinstance(item, _SHAPE_KEEPING):
+        elif isinstance(item, (*_SHAPE_KEEPING, layers.Parametric)):
             chosen.append(dataclasses.replace(item, name=None))  # a box of its own: the same object shares parameters
         else:
             raise ArgumentError(

@@ -8,6 +8,7 @@ from clearprop.layers.matrix import MatMul, Slice, Transpose
 from clearprop.layers.merge import Add, Concatenate, Multiply
 from clearprop.layers.noise import Dropout, GaussianNoise
 from clearprop.layers.normalization import BatchNorm, LayerNorm
+from clearprop.layers.parametric import Parametric
 from clearprop.layers.pooling import AveragePool2D, MaxPool2D
 from clearprop.layers.rectifiers import ELU, SELU, Abs, LeakyReLU, PReLU, ReLU, RReLU
 from clearprop.layers.reduce import Mean, Sum
@@ -26,7 +27,7 @@ __all__ = [
     "Conv2D", "MaxPool2D", "AveragePool2D",
     "Identity", "Step", "Sigmoid", "Tanh", "HardTanh",
     "ReLU", "LeakyReLU", "RReLU", "PReLU", "Abs", "ELU", "SELU",
-    "Softplus", "GELU", "SiLU", "Mish",
+    "Softplus", "GELU", "SiLU", "Mish", "Parametric",
     "Softmax", "LogSoftmax",
     "Add", "Multiply", "Concatenate", "MatMul", "Sum", "Mean", "Rescale",
     "Flatten", "Reshape", "Slice", "Transpose",
