@@ -69,9 +69,9 @@ def experiment(small: bool = False):
     query = np.eye(len(LETTERS))[asked][:, None]
     batch = query, np.repeat(keys, N_PLACES, axis=0), np.repeat(values, N_PLACES, axis=0)
     shown = nets["attention"].trace(batch, np.zeros((N_PLACES, N_VALUES)))["attention_weights.a"][:, 0]
-    left.imshow(shown, cmap="Blues", vmin=0, vmax=1.3)
+    left.imshow(shown, cmap="Blues", vmin=0, vmax=1.2)
     for (i, j), weight in np.ndenumerate(shown):
-        left.text(j, i, f"{weight:.2f}", ha="center", va="center")
+        left.text(j, i, f"{weight:.2f}", ha="center", va="center", color="white" if weight > 0.5 else "black")
     left.set_xticks(range(N_PLACES), [LETTERS[k] for k in memory])
     left.set_yticks(range(N_PLACES), [LETTERS[k] for k in asked])
     left.grid(visible=False)

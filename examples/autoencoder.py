@@ -43,18 +43,18 @@ def experiment(small: bool = False):
         images[name] = encoder.inverse_transform(encoder.transform(noisy))
     errors = {name: np.mean((values - X_test) ** 2) for name, values in images.items()}
 
-    figure, axes = plt.subplots(figsize=(13, 5.4))
+    figure, axes = plt.subplots(figsize=(14, 4.8))
     shown = [np.flatnonzero(y_test == digit)[0] for digit in range(10)]
     axes.imshow(np.vstack([strip(values[shown]) for values in images.values()]), cmap="Greys", vmin=0, vmax=1)
     for row, error in enumerate(errors.values()):
         axes.text(101, 10 * row + 4.5, f"{error:.4f}" if error else "0", va="center", fontsize=15)
-    axes.text(101, -1, "squared error", va="bottom", ha="left")
+    axes.text(101, -1, "squared error\na pixel", va="bottom", ha="left")
     axes.set_yticks(10 * np.arange(len(images)) + 4.5, list(images), fontsize=15)
     axes.set_xticks([])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.grid(visible=False)
-    axes.set_title(f"A code of {CODE} numbers for 64 pixels")
+    axes.set_title(f"Held-out digits through a code of {CODE} numbers for 64 pixels")
     return figure, {
         "error of the noisy images": errors["noisy"],
         "error of the auto-encoder": errors["denoising\nauto-encoder"],

@@ -73,6 +73,7 @@ def experiment(small: bool = False):
         ax.plot(at, sinusoid(at), color="C2", label="sinusoid")
         ax.plot(at, curves[decay].mean(axis=0), color="C5", label="mean of 100")
         ax.set(title=f"{name.capitalize()}: decay {decay:g}", ylim=(-1.7, 1.7), xlabel="x")
+    axes["A"].set_ylabel("f(x)")
     axes["A"].legend(loc="lower left")
     below = axes["D"]
     parts = [np.full(len(decays), NOISE**2), variance, bias]
@@ -81,7 +82,7 @@ def experiment(small: bool = False):
         decays, error, standard_error, fmt="ko", markersize=5, capsize=3, label="measured error", clip_on=False
     )
     below.set(xscale="log", xlabel="weight decay", ylabel="squared error", xlim=decays[[0, -1]], ylim=(0, 0.5))
-    below.legend()
+    below.legend(reverse=True)
     figures = {}
     for name, decay in SHOWN.items():
         place = decays.tolist().index(decay)

@@ -65,7 +65,7 @@ def experiment(small: bool = False):
         figures[f"gradient at a = 6, {name}"] = gradients[name][-1]
     slope.annotate("cross-entropy", (2.0, 0.95), ha="right", color="C0")
     slope.annotate("squared error", (2.8, 0.1), color="C5")
-    slope.annotate("right", (-6, -0.1), color="C6")
+    slope.annotate("certain and right", (-6, -0.1), color="C6")
     slope.annotate("certain and wrong", (6, -0.1), ha="right", color="C6")
     slope.set(title="Gradient at the pre-activation", xlabel="pre-activation a", ylim=(-0.15, 1.05))
     slope.set_ylabel("$\\partial J / \\partial a$ for the target 0")

@@ -48,7 +48,8 @@ def experiment(small: bool = False):
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(14, 6), width_ratios=[5, 8])
     draw_images(left, "Images", x[:25], 5, cmap="gray_r")
-    draw_images(right, "Weights of the 40 logistic hidden units", weights, 8, vmin=-largest, vmax=largest)
+    title = "Weights of the 40 logistic hidden units: red > 0, blue < 0"
+    draw_images(right, title, weights, 8, vmin=-largest, vmax=largest)
     return figure, {
         "held-out accuracy": np.mean(net.predict(new).argmax(1) == new_y),
         "weights of the first layer": weights.size,

@@ -7,7 +7,8 @@ vectors and full Jacobians, T with sums over single weights. Here one row passes
 softmax units in each. The formulas in a line of the table differ, but the number is one: that of ``net.trace``.
 
 Where a learner stumbles: deck T prints :math:`(o_k - t_k)\, o_k (1 - o_k)` for the softmax, which belongs to a sigmoid
-with squared error. With cross-entropy it is :math:`o_k - t_k`, and finite differences say so too.
+with squared error. With cross-entropy it is :math:`o_k - t_k`, and finite differences say so too. Deck C once has
+:math:`\delta\, a` for :math:`\delta\, a^\top`; deck B's Algorithm 1 once has :math:`h^{(l)}` for :math:`h^{(k)}`.
 """
 
 import matplotlib.pyplot as plt
@@ -92,9 +93,9 @@ def experiment(small: bool = False):
     table.set(xlim=(0, 1.04), ylim=(len(numbers), -0.6))
     table.axis("off")
     edges = [0.12, 0.305, 0.48, 0.61, 0.735, 0.895]
-    for left, deck in zip(edges, [*FORMULAS, "one number"], strict=True):
+    table.text(edges[-1], -0.3, "one number", weight="bold", color="C0")
+    for left, (deck, formulas) in zip(edges, FORMULAS.items(), strict=False):
         table.text(left, -0.3, deck, weight="bold", color="C0")
-    for left, formulas in zip(edges, FORMULAS.values(), strict=False):
         for row, formula in enumerate(formulas.replace("\n", " ").split("; ")):
             table.text(left, row + 0.4, f"${formula}$", va="center")
     for row, (quantity, number) in enumerate(zip(LINES, numbers, strict=True)):
@@ -105,8 +106,7 @@ def experiment(small: bool = False):
     for place, (name, values) in enumerate(claims.items()):
         bars.bar(np.arange(3) + 0.25 * (place - 1), values, 0.23, label=name, color=["C6", "C0", "C5"][place])
     bars.set_title("Gradient at the scores of a softmax: finite differences decide", loc="left")
-    bars.legend(loc="upper center")
-    bars.grid(axis="x", visible=False)
+    bars.legend(loc="upper center", frameon=True, edgecolor="none", framealpha=1.0)
     bars.set(ylabel="gradient", xticks=range(3), xticklabels=["k = 1", "k = 2, the class", "k = 3"])
     return figure, {
         "largest difference": difference,

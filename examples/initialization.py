@@ -11,8 +11,8 @@ Bengio 2010, He et al. 2015.)
 The sigmoid has :math:`f' \le 1/4`, so that weights which keep the norm of what they multiply (Glorot) still leave a
 quarter of it a layer. Behind tanh, Glorot's nearly keep it all. ReLU switches half of the units off, and the 2 in
 He's variance :math:`2/n` makes up for just that. Normal weights of deviation :math:`1/\sqrt{n} = 0.1` keep the norm
-as well; with half of that the gradient vanishes in all three, with twice as much it explodes, unless saturation stops
-it.
+as well. With half of that the gradient vanishes in all three; with twice as much it explodes behind ReLU, is held back
+by saturation behind tanh, and behind the sigmoid it vanishes still.
 """
 
 import matplotlib.pyplot as plt

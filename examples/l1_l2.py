@@ -24,7 +24,7 @@ from sklearn.preprocessing import scale
 import clearprop as cp
 from gallery import show
 
-COLORS = {"bmi": "C2", "s5": "C1", "bp": "C3", "s1": "C4", "s3": "C6", "sex": "C0"}  # the other features are grey
+COLORS = {"bmi": "C2", "s5": "C1", "bp": "C3", "s1": "C4", "s3": "C5", "sex": "C0"}  # the other features are grey
 MOMENTUM = 0.9
 FIRST_RATE, LAST_RATE = 0.4, 4e-4
 
@@ -46,19 +46,19 @@ def experiment(small: bool = False):
     epochs = 1000 if small else 2000
     figure, axes = plt.subplots(1, 2, figsize=(14, 6), sharey=True)
     figures = {}
-    for ax, (name, penalty, peer) in zip(
-        axes,
-        [("L2", cp.L2, lambda s: Ridge(alpha=s * len(X))), ("L1", cp.L1, lambda s: Lasso(alpha=s, tol=1e-10))],
-        strict=True,
-    ):
+    penalties = [
+        ("L2", "all weights shrink", cp.L2, lambda strength: Ridge(alpha=strength * len(X))),
+        ("L1", "one after the other is gone", cp.L1, lambda strength: Lasso(alpha=strength, tol=1e-10)),
+    ]
+    for ax, (name, outcome, penalty, peer) in zip(axes, penalties, strict=True):
         paths = np.array([weights(X, y, penalty(strength), epochs) for strength in strengths])
         optima = np.array([peer(strength).fit(X, y).coef_ for strength in strengths])
         step = LAST_RATE / (1 - MOMENTUM) * strengths[:, None]
         zero = np.abs(paths) <= step
         for feature, path, optimum in zip(data.feature_names, paths.T, optima.T, strict=True):
             color = COLORS.get(feature, "#BBBBBB")
-            ax.semilogx(strengths, path, color=color, zorder=2 + (feature in COLORS))
-            ax.semilogx(strengths, optimum, "o", markersize=4, color=color, zorder=2 + (feature in COLORS))
+            (line,) = ax.semilogx(strengths, path, color=color, zorder=2 + (feature in COLORS))
+            (dots,) = ax.semilogx(strengths, optimum, "o", markersize=5, color=color, zorder=2 + (feature in COLORS))
             if name == "L2" and feature in COLORS:
                 ax.text(0.95 * strengths[0], path[0], feature, ha="right", va="center", color=color)
         figures[f"{name}, largest difference to the optimum"] = np.abs(paths - optima).max()
@@ -66,8 +66,9 @@ def experiment(small: bool = False):
         figures[f"{name}, zero in scikit-learn"] = int((optima == 0).sum())
         figures[f"{name}, exactly zero"] = int((paths == 0).sum())
         figures[f"{name}, zero here and there alike"] = int((zero == (optima == 0)).sum())
-        ax.set(title=name, xlabel="strength of the penalty")
-    axes[0].set(ylabel="weight", xlim=(0.7 * strengths[0], 1.1 * strengths[-1]))
+        ax.set(title=f"{name}: {outcome}", xlabel="strength of the penalty")
+    axes[1].legend([line, dots], ["gradient descent", "optimum (scikit-learn)"], loc="lower right")
+    axes[0].set(ylabel="weight of a standardized feature", xlim=(0.7 * strengths[0], 1.1 * strengths[-1]))
     return figure, figures
 
 

@@ -4,7 +4,7 @@ Linear models are networks
 
 Without a hidden layer, a network is a linear model: :math:`a = x W + b`, and its loss says which. Squared error makes
 it linear regression, binary cross-entropy logistic regression, cross-entropy softmax regression, and the Poisson loss,
-with the exponential as link, a generalized linear model for counts: choosing :math:`p(y|x)` chooses the loss. The
+whose prediction is :math:`e^a`, a generalized linear model for counts: choosing :math:`p(y|x)` chooses the loss. The
 broad lines are networks trained by L-BFGS, the dashed ones scikit-learn's models of the same rows (the dots): their
 coefficients agree to six digits. (Decks on classification and regression, and on the Deep Learning Book.)
 
@@ -33,7 +33,7 @@ def tasks():
     x = column(data.data, data.feature_names, "bmi")
     model = LinearRegression()
     y = data.target
-    yield "Linear regression", cp.SquaredError(), model, x, y, "body mass index (kg/m²)", "diabetes, a year later"
+    yield "Linear regression", cp.SquaredError(), model, x, y, "body mass index (kg/m²)", "progression of diabetes"
 
     data = load_breast_cancer()
     x = column(data.data, data.feature_names, "mean texture")

@@ -6,7 +6,7 @@ Two other hidden units. A maxout unit, :math:`h(x) = \max_k (w_k x + b_k)`, lear
 :math:`k` straight lines is a convex function. Four lines learn a parabola, up to the error :math:`2 / (3 k^2)` of
 least squares on [-1, 1]; one ReLU bends only once. A radial basis function, :math:`h(x) = \exp(-\|x - w\|^2 /
 \sigma^2)`, answers near its center only: far from all data the network falls back to an answer that is the same
-everywhere, while a ReLU network grows ever more certain along every ray.
+everywhere, while a ReLU network grows ever more certain along almost every ray.
 
 Where a learner stumbles: lines that start below all others never win, so they never learn. With biases at 0 all lines
 meet in one point, and only the two steepest win; here the biases start at random.
@@ -39,14 +39,15 @@ def fit_moons(hidden, X, y, epochs):
 
 
 def draw_probability(axes, net, X, y):
-    """Draw the probability of class 1 far beyond the data."""
+    """Draw the probability of class 1 far beyond the data, and return what a color bar needs."""
     grid = np.linspace(-FAR, FAR, 200)
     points = np.stack(np.meshgrid(grid, grid), axis=-1).reshape(-1, 2)
     p = net.predict(points).reshape(200, 200)
-    axes.contourf(grid, grid, p, np.linspace(0, 1, 21), alpha=0.75)
+    filled = axes.contourf(grid, grid, p, np.linspace(0, 1, 21), alpha=0.75)
     axes.contour(grid, grid, p, [0.5], colors="black", linewidths=2)
     axes.scatter(*X.T, c=y, s=14, edgecolors="white", linewidths=0.4)
     axes.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal", xlim=(-FAR, FAR), ylim=(-FAR, FAR))
+    return filled
 
 
 def experiment(small: bool = False):
@@ -66,13 +67,15 @@ def experiment(small: bool = False):
     left.plot(x, x**2, color="C6", lw=6, alpha=0.4)
     left.plot(x, maxout.predict(x), color="C0")
     left.plot(x, relu.predict(x), color="C5", ls="--")
-    left.set(xlabel="x", ylim=(-0.35, 1.2), title=f"One maxout unit learns $x^2$ with {n_pieces} lines")
-    left.text(0, 0.9, "maxout", color="C0", ha="center")
-    left.text(0, 0.8, "$x^2$", color="C6", ha="center")
+    left.set(xlabel="x", xticks=np.linspace(-1, 1, 5), ylim=(-0.35, 1.2))
+    left.set_title(f"One maxout unit learns $x^2$ with {n_pieces} lines")
+    left.text(-0.7, 0.6, "$x^2$", color="C6")
+    left.text(0, 0.12, "maxout", color="C0", ha="center")
     left.text(0, 0.28, "one ReLU", color="C5", ha="center")
     draw_probability(middle, rbf, X, y)
     middle.set_title("RBF units answer near their centers")
-    draw_probability(right, rectified, X, y)
+    filled = draw_probability(right, rectified, X, y)
+    figure.colorbar(filled, ax=right, shrink=0.8, ticks=[0, 0.5, 1], label="P(red)")
     right.set_title("ReLU units are certain everywhere")
     for center, width in zip(rbf.parameters["rbf_1.W"].T, rbf.parameters["rbf_1.sigma"], strict=True):
         middle.add_patch(Circle(center, abs(width), fill=False, color="black", lw=0.8))

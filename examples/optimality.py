@@ -72,7 +72,7 @@ def experiment(small: bool = False):
     right.set_xscale("symlog", linthresh=1e-3)
     right.set(xlabel="curvatures: eigenvalues of the Hessian", xlim=(-20, 60), ylim=(len(reports) - 0.5, -0.5))
     right.set_yticks(range(len(reports)), [f"{name}:\n{report.verdict}" for name, report in reports.items()])
-    right.set_title("Negative, zero or positive in every direction")
+    right.set_title("Curvature: negative, zero or positive in each direction")
     return figure, {
         **{name: report.verdict for name, report in reports.items()},
         "curvatures at the saddle": str(np.round(reports["saddle"].curvatures, 6).tolist()),

@@ -21,7 +21,7 @@ from gallery import show
 
 
 def rings(n, seed):
-    """Return points on a disk and on a ring around it, and on which of the two each lies."""
+    """Return points of two rings, one around the other, and in which of the two each lies."""
     random = np.random.default_rng(seed)
     ring = np.arange(n) % 2
     r, theta = random.uniform(0.2, 0.5, n) + 0.6 * ring, random.uniform(-np.pi, np.pi, n)

@@ -54,16 +54,17 @@ def experiment(small: bool = False):
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(14, 5.4), width_ratios=[1.3, 1])
     for name, color in colors.items():
-        left.plot(np.transpose(curves[name]), color=color, lw=1, alpha=0.5)
         middle = np.median(curves[name], axis=0)
-        left.plot(middle, color=color)
-        left.text(101, middle[-1], name, color=color, weight="bold", va="center")
+        epochs = np.arange(1, len(middle) + 1)
+        left.plot(epochs, np.transpose(curves[name]), color=color, lw=1, alpha=0.5)
+        left.plot(epochs, middle, color=color)
+        left.text(102, middle[-1], name, color=color, weight="bold", va="center")
         means = np.mean(variations[name], axis=0)
         right.semilogy(range(1, DEPTH + 1), means, "o-", color=color)
         right.text(DEPTH + 0.15, means[-1], name, color=color, weight="bold", va="center")
     left.set(xlabel="epoch", xlim=(0, 125), xticks=range(0, 101, 20), ylim=(0, 1))
     left.set_title(f"Accuracy on held-out digits, {N_LABELS} labels")
-    right.set(xlabel="layer", xlim=(0.8, DEPTH + 1.4), xticks=range(1, DEPTH + 1))
+    right.set(xlabel="layer", ylabel="mean standard deviation", xlim=(0.8, DEPTH + 1.4), xticks=range(1, DEPTH + 1))
     right.set_title("Variation of the units over the digits")
     return figure, {
         "accuracy pretrained": np.median(curves["pretrained"], axis=0)[-1],

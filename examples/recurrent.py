@@ -62,7 +62,7 @@ def experiment(small: bool = False):
     numbers, marked = X[0, :, 0], X[0, :, 1] > 0
     left.bar(steps, numbers, color=np.where(marked, "C1", "#CCCCCC"))
     for step, number in zip(steps[marked], numbers[marked], strict=True):
-        left.text(step, number, f"{number:.2f}", ha="center", va="bottom" if number > 0 else "top", weight="bold")
+        left.text(step, 1.07, f"{number:.2f}", ha="center", color="C1", weight="bold")
     left.set(xlabel="step", ylim=(-1.2, 1.2), title=f"Add the marked numbers: {y[0]:.2f}")
     for (kind, color), side in zip(colors.items(), ("center", "top", "bottom"), strict=True):
         for n_steps in lengths:

@@ -61,6 +61,8 @@ def experiment(small: bool = False):
             axes.bar(range(len(p)), p, color=color)
             axes.set_xticks(range(0, len(p), 2), [*range(0, 10, 2), "none"][: len(range(0, len(p), 2))])
             axes.set_ylim(0, 1)
+    for axes in panels[2]:
+        axes.set_xlabel("class")
     for axes, classes in zip(panels[1:, 0], ("ten", "eleven"), strict=True):
         axes.set_ylabel(f"p, {classes} classes")
     return figure, {

@@ -45,7 +45,7 @@ def experiment(small: bool = False):
     left.hist([answer[is_two], answer[~is_two]], bins, stacked=True, color=["C1", "C0"], log=True)
     left.text(0.97, 60, "2", color="C1", fontsize=20, ha="right")
     left.text(0.07, 250, "not a 2", color="C0", fontsize=20)
-    left.set(title="One output: is it a 2?", xlabel="P(2), images not seen before", ylabel="images")
+    left.set(title="One output: is it a 2?", xlabel="P(2) for new images; the least certain:", ylabel="images")
     for column, row in enumerate(np.abs(answer - 0.5).argsort()[:5]):
         axes = figure.add_subplot(grid[1, column])
         axes.imshow(new[row].reshape(8, 8), cmap="gray_r")

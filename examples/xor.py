@@ -7,7 +7,7 @@ everywhere, with a mean squared error of 1/4. One hidden layer of two rectified 
 :math:`y = w \cdot \max(0, x W + c)` with
 :math:`W = \begin{pmatrix}1 & 1\\ 1 & 1\end{pmatrix}, c = (0, -1), w = (1, -2)`. It moves the corners (0, 1) and (1, 0)
 to the same place, and then a line is enough. Gradient descent finds such weights by itself. With two hidden units,
-none to spare, most random starts end in a local minimum; with eight, most find a solution. (Deep Learning Book,
+none to spare, most random starts get stuck; with eight, most find a solution. (Deep Learning Book,
 section 6.1; Larochelle's deck.)
 
 Where a learner stumbles: some notes print (2, 0) as the hidden row of the corner (1, 0). It is (1, 0): both units add
@@ -79,7 +79,7 @@ def draw_hidden(axes, hidden):
     for corners, place, rise in [("(0, 0)", (0, 0), 14), ("(0, 1) and (1, 0)", (1, 0), -28), ("(1, 1)", (2, 1), 14)]:
         axes.annotate(corners, place, (0, rise), textcoords="offset points", ha="center", fontsize=14)
     axes.set(title="By hand: the hidden layer makes room", xlabel="$h_1$", ylabel="$h_2$", aspect="equal")
-    axes.set(xlim=(-0.5, 2.6), ylim=(-0.7, 1.7), xticks=[0, 1, 2], yticks=[0, 1])
+    axes.set(xlim=(-0.5, 2.6), ylim=(-0.74, 1.74), xticks=[0, 1, 2], yticks=[0, 1])
 
 
 def experiment(small: bool = False):
@@ -96,6 +96,7 @@ def experiment(small: bool = False):
     draw_plane(right, "Gradient descent finds it too", best)
     return figure, {
         "mean squared error of the best line": error(line),
+        "largest weight of the best line": np.abs(line.parameters["dense_1.W"]).max(),
         "largest gradient there": max(np.abs(gradient).max() for gradient in line.gradient(X, Y)[1].values()),
         "bias of the best line": line.parameters["dense_1.b"][0],
         "mean squared error by hand": error(hand),
