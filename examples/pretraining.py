@@ -4,7 +4,7 @@ Pretraining by auto-encoders
 
 A deep network of sigmoid units starts slowly: each layer multiplies what passes, forward and backward, by slopes of at
 most 1/4. Greedy layer-wise pretraining first lets every layer reconstruct what the layer below puts out, :math:`z =
-f(x W + b)\, W^\top + c`, without labels; only then all layers learn the few labels there are. On the left, held-out
+f(x W + b)\, W' + c`, without labels; only then all layers learn the few labels there are. On the left, held-out
 accuracy while 150 labelled digits are learned; on the right, how much the units of each layer differ from digit to
 digit before they see a label.
 
