@@ -50,8 +50,10 @@ template <class T, Unit unit> CLEARPROP_INLINE Both<T> activated(V<T> a, T param
         return {a * s, s * (one + a * (one - s))};
     }
     if constexpr (unit == Unit::mish) {
-        V<T> t = tanh(softplus(a));
-        return {a * t, t + a * (one - t * t) * sigmoid(a)};
+        // tanh(softplus(a)) is n / (n + 2), with n = e (e + 2) and e = exp(a); far to the right it is 1
+        const V<T> low = elementary::at_most<T>(a, elementary::Numbers<T>::tail_zero), e = exp(low), n = e * (e + T(2));
+        const V<T> share = one / (n + T(2)), t = n * share;
+        return {a * t, fma(T(4) * low * share, e * (e + one) * share, t)};
     }
     if constexpr (unit == Unit::exp) return {exp(a), exp(a)};
     return {a, one};

@@ -403,6 +403,29 @@ def test_two_sparse_inputs_of_layers_of_their_own():
     assert_agree(*steps, k=1024)
 
 
+def test_numbers_and_one_hot_categories_train_together():
+    """A dense box on one-hot rows is an embedding; sparse or not, all of training has the same bits."""
+    codes = [numpy.random.default_rng(levels).integers(levels, size=200) for levels in (30, 4)]
+    one_hot = [numpy.eye(levels, dtype=numpy.float32)[code] for levels, code in zip((30, 4), codes, strict=True)]
+    X, y = rows_of(200, 5), codes[0] % 3 + rows_of(200)
+    found = []
+    for categories in ([csr(rows) for rows in one_hot], one_hot):
+        inputs = [cp.Input(5), cp.Input(30), cp.Input(4)]
+        h = cp.Concatenate()(inputs[0], *(cp.Dense(8, bias=False)(x) for x in inputs[1:]))
+        output = cp.Dense(1)(cp.Parametric(cp.Mish())(cp.Dense(17)(h)))
+        net = cp.Network(output, inputs, loss=cp.SquaredError(), engine="native")
+        train, held_out = (tuple(rows[part] for rows in (X, *categories)) for part in (slice(150), slice(150, None)))
+        reports = net.fit(
+            train, y[:150], epochs=30, batch_size=32, optimizer=cp.Adam(0.05), validation=(held_out, y[150:]),
+            early_stopping=cp.EarlyStopping(patience=3),
+        )  # fmt: skip
+        losses = [(report.loss, report.validation_loss) for report in reports]
+        found.append({"losses": losses, "parameters": net.vector.copy(), "predictions": net.predict(held_out)})
+    assert same_bits(*found)
+    assert len(losses) < 30
+    assert min(losses)[1] < 0.9 * losses[0][1]
+
+
 # ---- weights of rows
 
 
