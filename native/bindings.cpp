@@ -46,7 +46,9 @@ const std::map<std::string, Rule> rules = {
     {"adagrad", Rule::adagrad}, {"adam", Rule::adam},
 };
 
-const std::vector<std::string> functions = {"exp", "expm1", "log", "log1p", "tanh", "sigmoid", "softplus", "normal_cdf", "erf"};
+const std::vector<std::string> functions = {
+    "exp", "expm1", "log", "log1p", "tanh", "sigmoid", "softplus", "normal_cdf", "erf", "cos_turns", "sin_turns",
+};
 
 template <class Value> std::vector<std::string> names(const std::map<std::string, Value>& table) {
     std::vector<std::string> found;

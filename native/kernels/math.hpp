@@ -278,4 +278,5 @@ using elementary::exp, elementary::expm1, elementary::log, elementary::log1p, el
 
 }  // namespace clearprop::CLEARPROP_TARGET
 
-#include "erf.hpp"  // normal_cdf and erf, of the same pieces
+#include "erf.hpp"    // normal_cdf and erf, of the same pieces
+#include "turns.hpp"  // likewise cos_turns and sin_turns

@@ -24,6 +24,8 @@ template <class T> void function(int which, const T* x, T* y, Index n) {
             case 6: result = softplus(v); break;
             case 7: result = normal_cdf(v); break;
             case 8: result = erf(v); break;
+            case 9: result = cos_turns(v); break;
+            case 10: result = sin_turns(v); break;
         }
         store(y + i, result, some);
     }

@@ -1,4 +1,4 @@
-"""The elementary functions of the native engine, to the bounds that native/kernels/math.hpp and erf.hpp state.
+"""The elementary functions of the native engine, to the bounds that math.hpp, erf.hpp and turns.hpp state.
 
 Errors are in units in the last place (ulp) of the true result. native/tests/math/exhaustive.cpp measures the bounds,
 over all floats and 10^8 doubles; here are a sample of them and the values at which functions of this kind go wrong.
@@ -19,7 +19,7 @@ from native_twin import TARGETS
 
 from clearprop.engines import native as door
 
-SOURCES = [Path(__file__).parents[2] / "native" / "kernels" / name for name in ("math.hpp", "erf.hpp")]
+SOURCES = [Path(__file__).parents[2] / "native" / "kernels" / name for name in ("math.hpp", "erf.hpp", "turns.hpp")]
 STATED = re.compile(r"^// float ([\d.]+), double ([\d.]+).*\ntemplate <class T> CLEARPROP_INLINE V<T> (\w+)\(", re.M)
 BOUNDS = {
     name: {numpy.float32: float(single), numpy.float64: float(double)}
@@ -29,6 +29,29 @@ BOUNDS = {
 DTYPES = (numpy.float32, numpy.float64)
 INF, NAN = math.inf, math.nan
 DTYPE_IDS = ["float32", "float64"]
+
+
+def quarter(size):
+    """Return sin(2 pi size) for sizes up to 1/4; library functions round an argument near pi / 2."""
+    turn = 2 * numpy.arccos(size.dtype.type(-1))
+    return numpy.where(size < 0.125, numpy.sin(turn * size), numpy.cos(turn * (0.25 - size)))
+
+
+def beside_whole(a):
+    """Return |a| - n for the nearest whole n."""
+    return numpy.abs(a) - numpy.rint(numpy.abs(a))
+
+
+def cos_turns(a):
+    rest = 0.25 - numpy.abs(beside_whole(a))
+    return numpy.copysign(quarter(numpy.abs(rest)), rest)
+
+
+def sin_turns(a):
+    rest = beside_whole(a)
+    size = numpy.abs(rest)
+    return numpy.copysign(quarter(numpy.minimum(size, 0.5 - size)), rest) * numpy.copysign(1, a)
+
 
 WIDE = {  # of arrays of float64 or wider numbers
     "exp": numpy.exp,
@@ -40,6 +63,8 @@ WIDE = {  # of arrays of float64 or wider numbers
     "softplus": lambda a: numpy.maximum(a, 0) + numpy.log1p(numpy.exp(-numpy.abs(a))),
     "normal_cdf": scipy.special.ndtr,
     "erf": scipy.special.erf,
+    "cos_turns": cos_turns,
+    "sin_turns": sin_turns,
 }
 
 
@@ -62,7 +87,18 @@ def density(x):
     return (-x * x / 2).exp() / (2 * PI).sqrt()
 
 
-EXACT = {  # of a Decimal, to a few hundred digits (the last two to seventy)
+def sine_series(x):
+    """Return sin x = x - x^3 / 3! + x^5 / 5! - ... for x that is not large."""
+    term = total = x
+    k = 1
+    while abs(term) > Decimal(10) ** -75:
+        k += 2
+        term = -term * x * x / (k * (k - 1))
+        total += term
+    return total
+
+
+EXACT = {  # of a Decimal, to a few hundred digits (the last four to seventy)
     "exp": lambda x: x.exp(),
     "expm1": lambda x: x.exp() - 1,
     "log": lambda x: x.ln(),
@@ -71,8 +107,13 @@ EXACT = {  # of a Decimal, to a few hundred digits (the last two to seventy)
     "sigmoid": lambda x: 1 / (1 + (-x).exp()),
     "softplus": lambda x: (1 + x.exp()).ln(),
     "normal_cdf": lambda x: normal_cdf(x),
+    "cos_turns": lambda x: sine_series(2 * PI * (Decimal("0.25") - abs(x - x.to_integral_value()))),
+    "sin_turns": lambda x: sine_series(2 * PI * (x - x.to_integral_value())),
     "erf": lambda x: 2 * density(x * Decimal(2).sqrt()) * odd_series(x * Decimal(2).sqrt()),
 }
+
+
+OF_SERIES = ("normal_cdf", "erf", "cos_turns", "sin_turns")
 
 
 def normal_cdf(x):
@@ -95,6 +136,8 @@ STEEP = {  # where a function is not flat
     "softplus": (-750, 40),
     "normal_cdf": (-39, 9),
     "erf": (-6, 6),
+    "cos_turns": (-4, 4),
+    "sin_turns": (-4, 4),
 }
 
 
@@ -161,7 +204,7 @@ def test_doubles_against_hundreds_of_digits(name):
         rng.uniform(max(low, -1), 1, size=50) * 10.0 ** rng.uniform(-12, 0, size=50),
     ])  # fmt: skip
     x = x[(x > -1) if name == "log1p" else (x > 0) if name == "log" else numpy.isfinite(x)]
-    digits = 80 if name in ("normal_cdf", "erf") else 450  # 1 + exp(-750) has a digit in place 326
+    digits = 80 if name in OF_SERIES else 450  # 1 + exp(-750) has a digit in place 326
     with decimal.localcontext(decimal.Context(prec=digits, Emin=-(10**6), Emax=10**6)):
         truth = [EXACT[name](Decimal(float(a))) for a in x]
         for target in TARGETS:
@@ -181,7 +224,15 @@ SPECIAL = {
     "softplus": [(INF, INF), (-INF, 0.0), (1e4, 1e4), (-1e4, 0.0)],
     "normal_cdf": [(0.0, 0.5), (-0.0, 0.5), (INF, 1.0), (-INF, 0.0), (50.0, 1.0), (-1e4, 0.0)],
     "erf": [(0.0, 0.0), (-0.0, -0.0), (INF, 1.0), (-INF, -1.0), (50.0, 1.0), (-1e4, -1.0)],
-}
+    "cos_turns": [
+        (0.0, 1.0), (0.25, 0.0), (-0.5, -1.0), (0.75, 0.0), (-7.0, 1.0), (2**22 + 0.5, -1.0), (2.0**23, 1.0),
+        (1e30, 1.0), (INF, NAN), (-INF, NAN),
+    ],
+    "sin_turns": [
+        (0.0, 0.0), (-0.0, -0.0), (0.25, 1.0), (-1.25, -1.0), (0.75, -1.0), (-7.0, -0.0), (2**21 + 0.25, 1.0),
+        (1e30, 0.0), (INF, NAN), (-INF, NAN),
+    ],
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=DTYPE_IDS)

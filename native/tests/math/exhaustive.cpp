@@ -1,4 +1,4 @@
-// The largest error of every function of kernels/math.hpp and kernels/erf.hpp: floats over all 2^32 inputs against the
+// The largest error of every function of kernels/math.hpp, erf.hpp and turns.hpp: floats over all 2^32 inputs against the
 // C library's double functions, doubles over samples against its long double functions (80 bits or more). Exits 1 when
 // one is above its stated bound.
 //
@@ -53,6 +53,25 @@ FUNCTION(tanh) { return std::tanh(a); }
 FUNCTION(sigmoid) { return 1 / (1 + std::exp(-a)); }
 FUNCTION(softplus) { return a > 0 ? a + std::log1p(std::exp(-a)) : std::log1p(std::exp(a)); }
 FUNCTION(erf) { return std::erf(a); }
+// A quarter turn and less, as the library's functions round an argument near pi / 2, where cosines are small.
+template <class W> W sine_of_turns(W size) {
+    constexpr W turn = W(6.2831853071795864769252867665590058L);
+    const W y = std::min(size, W(0.5) - size);
+    return y < W(0.125) ? std::sin(turn * y) : std::cos(turn * (W(0.25) - y));
+}
+template <class W> W beside_whole(W a) {  // half turns behind even whole numbers are positive
+    a = std::abs(a);
+    return std::isinf(a) ? std::numeric_limits<W>::quiet_NaN() : std::remainder(a, W(1));
+}
+FUNCTION(cos_turns) {
+    const W quarter = W(0.25) - std::abs(beside_whole(a));
+    return std::copysign(sine_of_turns(std::abs(quarter)), quarter);
+}
+FUNCTION(sin_turns) {
+    const W rest = beside_whole(a);
+    const W size = sine_of_turns(std::abs(rest));
+    return std::signbit(rest) != std::signbit(a) ? -size : size;
+}
 FUNCTION(normal_cdf) {
     // -a / sqrt 2 in two parts: a relative error of erfc is z^2 times that of z. The first part of sqrt(1/2) has 11
     // bits, so that its product with a double is exact in a long double.
@@ -260,5 +279,7 @@ int main(int n_arguments, char** arguments) {
     good &= check<softplus_>(options, "softplus", -40, 40, 1.69, 1.7);
     good &= check<normal_cdf_>(options, "normal_cdf", -39, 9, 4.2, 4.4);
     good &= check<erf_>(options, "erf", -6, 6, 2.3, 2.8);
+    good &= check<cos_turns_>(options, "cos_turns", -4, 4, 1.95, 2.2);
+    good &= check<sin_turns_>(options, "sin_turns", -4, 4, 1.9, 2.1);
     return good ? 0 : 1;
 }
