@@ -24,7 +24,7 @@ template <class T> using Matrix = nb::ndarray<const T, nb::ndim<2>, nb::c_contig
 const std::map<std::string, Box> boxes = {
     {"Dense", Box::dense}, {"Dropout", Box::dropout}, {"GaussianNoise", Box::gaussian_noise}, {"Scale", Box::scale}, {"BatchNorm", Box::batch_norm},
     {"LayerNorm", Box::layer_norm}, {"Softmax", Box::softmax}, {"LogSoftmax", Box::log_softmax}, {"Add", Box::add},
-    {"Concatenate", Box::concatenate},
+    {"Concatenate", Box::concatenate}, {"PeriodicEmbedding", Box::periodic},
 };
 
 const std::map<std::string, Unit> units = {

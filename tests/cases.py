@@ -199,6 +199,8 @@ LAYERS = (
     LayerCase(cp.Parametric(cp.SELU(), cp.Constant(0.5)), kinks={0.0: 0.5 + 0.5 * SELU_SCALE * SELU_ALPHA}),
     LayerCase(cp.Parametric(cp.ReLU()), ((2, 3),), kinks={0.0: 0.0}),
     LayerCase(cp.Parametric(cp.Mish())),
+    LayerCase(cp.PeriodicEmbedding(3, width=2), analytic=True),
+    LayerCase(cp.PeriodicEmbedding(18, width=1), ((3,),), analytic=True),
 )
 
 

@@ -79,6 +79,7 @@ template <class T> const std::vector<double>& Bounds<T>::gradients(const Measure
                 factors_[i] = std::sqrt(double(node.width));
                 value = factors_[i] * weight(node, 0) + weight(node, 1);
                 break;
+            case Box::periodic: value = std::max(x, node.number * weight(node, 2) + weight(node, 3)); break;
             case Box::softmax: value = 1.0; break;
             case Box::log_softmax: value = 2.0 * x + std::log(double(node.width)); break;
             case Box::add:
@@ -101,6 +102,8 @@ template <class T> const std::vector<double>& Bounds<T>::gradients(const Measure
         if (node.box == Box::batch_norm) passed = weight(node, 0) * d * (2.0 + rows) / std::sqrt(node.number);
         if (node.box == Box::layer_norm)
             passed = weight(node, 0) * d * (2.0 + double(node.width)) / std::sqrt(node.number);
+        if (node.box == Box::periodic)
+            passed = d * (1.0 + turn * node.number * weight(node, 0) * node.second * weight(node, 2));
         if (node.box == Box::softmax || node.box == Box::log_softmax) passed = d * (1.0 + double(node.width));
         for (int input : node.inputs) deltas_[input] += passed;
     }
@@ -109,7 +112,7 @@ template <class T> const std::vector<double>& Bounds<T>::gradients(const Measure
             const Node& node = program_.nodes[use.node];
             double x = 1.0;
             if (!use.bias) x = factors_[use.node] > 0.0 ? factors_[use.node] : values_[node.inputs[0]];
-            gradients_[p] += rows * x * deltas_[use.node];
+            gradients_[p] += rows * x * factor(use) * deltas_[use.node];
         }
     return gradients_;
 }

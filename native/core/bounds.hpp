@@ -39,6 +39,8 @@ struct Measured {
     bool batch_statistics = false;
 };
 
+constexpr double turn = 6.283185307179586476925286766559;  // 2 pi
+
 template <class T> class Bounds {
   public:
     // Largest sizes of weights and slots as the run begins.
@@ -52,6 +54,11 @@ template <class T> class Bounds {
 
     // Whether updates with gradients of at most these sizes are safe; if so they are taken to have been made.
     bool allow(const std::vector<Update<T>>& updates, const std::vector<double>& gradients);
+
+    // By how much d may grow on its way to a use: through the outputs of a column, and the slope of a cosine of turns.
+    double factor(const NodeUse& use) const {
+        return use.through < 0 ? 1.0 : turn * program_.nodes[use.node].second * weights_[use.through];
+    }
 
     void set_weights(const std::vector<double>& largest) { weights_ = largest; }
 

@@ -88,7 +88,7 @@ Epoch Executor<T>::run_epoch(const State<T>& state, const Optimizer& optimizer, 
                     verdict = Verdict::go;
             });
             if (verdict == Verdict::measure) {
-                worker.measure();
+                worker.measure(bounds);
                 run.barrier.wait([&] {
                     epoch.unsafe = !bounds.allow(updates, run.largest_bounds());
                     verdict = epoch.unsafe ? Verdict::stop : Verdict::go;

@@ -88,6 +88,23 @@ template <class T> Normalization<T> Pass<T>::normalization(int i) const {
     return norm;
 }
 
+template <class T> Periodic<T> Pass<T>::periodic(int i) const {
+    const Node& n = node(i);
+    Periodic<T> embedding{};
+    embedding.columns = node(n.inputs[0]).width;
+    embedding.frequencies = Index(n.number);
+    embedding.width = Index(n.second);
+    Panels<T>* const places[] = {&embedding.w, &embedding.b, &embedding.W, &embedding.c};
+    for (int which = 0; which < 4; ++which) {
+        const int parameter = n.parameters[which];
+        *places[which] = {weights_.packed[parameter].data(), program_.parameters[parameter].rows * kernels_.panel};
+    }
+    embedding.x = at(n.inputs[0]).value;
+    embedding.h = at(i).value;
+    embedding.dh = at(i).delta;
+    return embedding;
+}
+
 template <class T>
 void Pass<T>::copy(Panels<T> from, Index from_column, Panels<T> to, Index to_column, Index columns, Index begin,
                    Index end) {
@@ -132,6 +149,7 @@ template <class T> void Pass<T>::forward(const Step<T>& step, int i, Index begin
                                           begin, end);
         case Box::batch_norm: return kernels_.normalize(normalization(i), begin, end);
         case Box::layer_norm: return kernels_.layer_norm(normalization(i), begin, end);
+        case Box::periodic: return kernels_.periodic(periodic(i), begin, end);
         case Box::softmax:
         case Box::log_softmax:
             return kernels_.softmax(x, of.value, n.box == Box::log_softmax, n.width, begin, end);
@@ -300,6 +318,12 @@ template <class T> void Pass<T>::backward(const Step<T>& step, int i, Index begi
                 kernels_.layer_norm_back(norm, begin, end);
             else
                 kernels_.batch_norm_back(norm, step.batch_statistics(), begin, end);
+            break;
+        }
+        case Box::periodic: {
+            Periodic<T> embedding = periodic(i);
+            embedding.dx = dx;
+            kernels_.periodic_back(embedding, begin, end);
             break;
         }
         case Box::softmax:

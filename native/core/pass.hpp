@@ -91,6 +91,9 @@ template <class T> class Pass {
     // Turns the first rows of the output from scores into predictions; NaN in rows where a score is not finite.
     void link(Index rows);
 
+    // What the kernels of a periodic embedding take.
+    Periodic<T> periodic(int i) const;
+
     // Largest |x| of each input and |gradient| at the scores, since they were last set to 0.
     std::vector<double> inputs_seen;
     double scores_seen = 0.0;

@@ -2,6 +2,12 @@
 
 namespace clearprop {
 
+namespace {
+
+constexpr double sine_operations = 20;  // what a cosine or sine costs
+
+}  // namespace
+
 Derivative derivative_of(const Node& node) {
     if (node.learned()) return Derivative::stored;
     switch (node.unit) {
@@ -30,6 +36,11 @@ Plan::Plan(const Program& program) : nodes(program.nodes.size()), uses(program.p
             const double work = 2.0 * double(program.nodes[node.inputs[0]].width) * double(node.width);
             forward_operations += work;
             operations += nodes[node.inputs[0]].learns ? 3.0 * work : 2.0 * work;
+        } else if (node.box == Box::periodic) {
+            const double cosines = double(program.nodes[node.inputs[0]].width) * node.number;
+            const double work = cosines * (sine_operations + 2.0 * node.second);
+            forward_operations += work;
+            operations += 3.0 * work;
         } else {
             forward_operations += 4.0 * double(node.width);
             operations += 12.0 * double(node.width);
@@ -62,6 +73,11 @@ Plan::Plan(const Program& program) : nodes(program.nodes.size()), uses(program.p
             if (p[1] >= 0) uses[p[1]].push_back({i, true, -1});
         } else if (node.box == Box::scale) {
             uses[p[0]].push_back({i, false, node.inputs[0]});
+        } else if (node.box == Box::periodic) {
+            uses[p[0]].push_back({i, false, node.inputs[0], p[2]});
+            uses[p[1]].push_back({i, true, -1, p[2]});
+            uses[p[2]].push_back({i, true, -1});
+            uses[p[3]].push_back({i, true, -1});
         } else if (node.learned()) {
             uses[p[0]].push_back({i, false, -1});
         } else if (node.box == Box::batch_norm || node.box == Box::layer_norm) {

@@ -29,8 +29,9 @@ struct Stage {
 // One use of a parameter, by node: what a Use of the kernels is made of.
 struct NodeUse {
     int node;   // whose gradient d is
-    bool bias;  // sum of d alone
+    bool bias;  // sum of d alone, or times numbers of at most 1
     int input;  // node whose output is x, where the use has no x of its own (-1)
+    int through = -1;  // parameter that d is multiplied by on its way, if there is one
 };
 
 struct Plan {

@@ -9,8 +9,8 @@
 namespace clearprop {
 
 enum class Box : int {
-    input, dense, activation, dropout, gaussian_noise, scale, batch_norm, layer_norm, softmax, log_softmax, add,
-    concatenate,
+    input, dense, activation, dropout, gaussian_noise, scale, batch_norm, layer_norm, periodic, softmax, log_softmax,
+    add, concatenate,
 };
 
 struct Node {
@@ -18,9 +18,10 @@ struct Node {
     Unit unit = Unit::identity;
     std::vector<int> inputs;
     Index width;
-    double number = 0.0;                // slope, alpha, rate, deviation, epsilon or scale; input: its place in Batch::inputs
-    double second = 0.0;                // upper slope or momentum
-    std::vector<int> parameters;        // places in Program::parameters: W and b, s, slope, alpha, gain and bias; -1: none
+    double number = 0.0;                // slope, alpha, rate, deviation, epsilon, scale or frequencies;
+                                        // input: its place in Batch::inputs
+    double second = 0.0;                // upper slope, momentum, or width of an embedding
+    std::vector<int> parameters;        // places in Program::parameters, in the order of the box; -1: none
     std::vector<Index> buffers;         // where running mean and variance begin
 
     int input_number() const { return int(number); }
@@ -29,7 +30,8 @@ struct Node {
     bool mixes() const { return learned() && unit != Unit::prelu; }
 };
 
-// A parameter in the flat vector. A matrix has a row for each column of x; a vector is one row.
+// A parameter in the flat vector. A matrix is that of a dense box, with a row for each column of x; others are smaller,
+// and a vector is one row.
 struct Parameter {
     Index start, rows, columns;
     bool matrix, decays;

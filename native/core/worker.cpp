@@ -12,6 +12,7 @@ constexpr Index part_rows = 128;       // rows of a weight matrix that are updat
 constexpr Index small_part_rows = 32;  // and in small networks, so that all threads have the same work
 constexpr Index few_parts = 32;        // (whatever their number: norms and penalties are sums over parts)
 constexpr double rows_an_update = 40;  // of whose gradient an update takes the time
+constexpr double periodic_cost = 8;    // of an entry of a periodic embedding's gradient, where a product's costs 1
 constexpr Index cache_bytes = 700000;  // of a second-level cache, for weights and what belongs to them
 
 }  // namespace
@@ -47,8 +48,27 @@ template <class T> void Run<T>::set_parts(Index rows) {
         large_parts += n_panels(parameter.columns, P) * ((parameter.rows + part_rows - 1) / part_rows);
     const Index usual_height = large_parts < few_parts ? small_part_rows : part_rows;
     double total = 0.0;
+    auto add = [&](int p, Index panel, Index begin, Index end, Index place, const Sparse<T>* sparse, double of_entry) {
+        const bool wide = program.parameters[p].columns - panel * P > P / 2;
+        const double size = double((end - begin) * (wide ? P : P / 2));
+        const double cost = of_entry * size * (double(rows) + rows_an_update) * double(uses[p].size());
+        parts.push_back({p, panel, begin, end, place, sparse, cost});
+        total += cost;
+    };
     for (int p = 0; p < int(uses.size()); ++p) {
         const Parameter& parameter = program.parameters[p];
+        const Node& node = program.nodes[plan.uses[p][0].node];
+        if (node.box == Box::periodic) {
+            for (Index panel = 0; p == node.parameters[0] && panel < n_panels(parameter.columns, P); ++panel) {
+                Index place = 0;
+                for (int each : node.parameters) {
+                    const Index height = program.parameters[each].rows;
+                    add(each, panel, 0, height, place, nullptr, periodic_cost);
+                    place += height;
+                }
+            }
+            continue;
+        }
         const Sparse<T>* sparse = nullptr;
         for (const NodeUse& use : plan.uses[p])
             if (use.input >= 0 && !sparse) sparse = sparse_rows(program.nodes[use.input], *common.batch);
@@ -56,19 +76,13 @@ template <class T> void Run<T>::set_parts(Index rows) {
         const Index height = sparse ? parameter.rows : usual_height;
         // one after the other the panels of d pass by the same columns of x, which stay in the second cache
         for (Index begin = 0; begin < parameter.rows; begin += height)
-            for (Index panel = 0; panel < n_panels(parameter.columns, P); ++panel) {
-                const Index end = std::min(parameter.rows, begin + height);
-                const bool wide = parameter.columns - panel * P > P / 2;
-                const double size = double((end - begin) * (wide ? P : P / 2));
-                const double cost = size * (double(rows) + rows_an_update) * double(uses[p].size());
-                parts.push_back({p, panel, begin, end, sparse, cost});
-                total += cost;
-            }
+            for (Index panel = 0; panel < n_panels(parameter.columns, P); ++panel)
+                add(p, panel, begin, std::min(parameter.rows, begin + height), 0, sparse, 1.0);
     }
     first_part.assign(n + 1, int(parts.size()));
     double before = 0.0;
     for (int at = 0, number = 0; at < int(parts.size()); ++at) {
-        while (number < n && before >= total * number / n) first_part[number++] = at;
+        while (number < n && parts[at].place == 0 && before >= total * number / n) first_part[number++] = at;
         before += parts[at].cost;
     }
 }
@@ -120,8 +134,8 @@ Worker<T>::Worker(Run<T>& run, int number)
       pass_(program_, run.plan, run.weights, space_) {
     run.passes[number] = &pass_;
     Index largest = 0;
-    for (const typename Run<T>::Part& part : run.parts) largest = std::max(largest, part.end - part.begin);
-    scratch_ = Memory<T>((largest + 2 * kernels_.panel) * kernels_.panel);
+    for (const typename Run<T>::Part& part : run.parts) largest = std::max(largest, part.place + part.end - part.begin);
+    scratch_ = Memory<T>(3 * (largest + kernels_.panel) * kernels_.panel);
 }
 
 template <class T> double Worker<T>::pass(const int64_t* rows, Index n_rows, uint64_t step, double total) {
@@ -155,25 +169,23 @@ template <class T> double Worker<T>::pass(const int64_t* rows, Index n_rows, uin
     return weight_;
 }
 
-template <class T> void Worker<T>::measure() {
-    std::vector<double>& bounds = run_.bounds[number_];
-    bounds.assign(run_.uses.size(), 0.0);
-    for (std::size_t p = 0; p < bounds.size(); ++p) {
-        const Parameter& parameter = program_.parameters[p];
+template <class T> void Worker<T>::measure(const Bounds<T>& bounds) {
+    std::vector<double>& measured = run_.bounds[number_];
+    measured.assign(run_.uses.size(), 0.0);
+    for (std::size_t p = 0; p < measured.size(); ++p)
         for (std::size_t u = 0; u < run_.uses[p].size(); ++u) {
             const Use<T>& use = run_.uses[p][u];
-            const int input = run_.plan.uses[p][u].input;
+            const NodeUse& planned = run_.plan.uses[p][u];
+            const int input = planned.input;
+            const Index width = program_.nodes[planned.node].width;
             double x = 1.0;
-            if (input >= 0 && sparse_rows(program_.nodes[input], *step_.batch)) {
+            if (input >= 0 && sparse_rows(program_.nodes[input], *step_.batch))
                 x = pass_.inputs_seen[program_.nodes[input].input_number()];
-            } else if (use.x.data) {
-                const Index width = parameter.matrix ? parameter.rows : parameter.columns;
-                x = kernels_.largest(use.x, width, range_.begin, range_.end);
-            }
-            const double d = kernels_.largest(use.d, parameter.columns, range_.begin, range_.end);
-            bounds[p] += double(step_.n_rows) * x * d;
+            else if (use.x.data)
+                x = kernels_.largest(use.x, input >= 0 ? program_.nodes[input].width : width, range_.begin, range_.end);
+            const double d = kernels_.largest(use.d, width, range_.begin, range_.end);
+            measured[p] += double(step_.n_rows) * x * bounds.factor(planned) * d;
         }
-    }
 }
 
 template <class T>
@@ -188,15 +200,18 @@ void Worker<T>::update(const State<T>& state, T* gradient, const std::vector<Upd
         piece.n_uses = int(uses.size());
         piece.rows = step_.n_rows;
         piece.fetches = fetches;
-        piece.scratch = scratch_.data();
-        if (task != Task::apply) compute_gradient(part, piece);
+        piece.scratch = scratch_.data() + part.place * kernels_.panel;
+        if (task != Task::apply && part.place == 0) compute_gradient(part, piece);
         run_.seen[at] = kernels_.update(piece, updates[part.parameter], task);
     }
 }
 
 template <class T>
 void Worker<T>::compute_gradient(const typename Run<T>::Part& part, const WeightPart<T>& piece) const {
-    if (part.sparse)
+    const int node = run_.plan.uses[part.parameter][0].node;
+    if (program_.nodes[node].box == Box::periodic)
+        kernels_.periodic_gradient(pass_.periodic(node), piece);
+    else if (part.sparse)
         kernels_.sparse_gradient(piece, *part.sparse, step_.rows);
     else if (program_.parameters[part.parameter].matrix)
         kernels_.gradient(piece);

@@ -12,10 +12,12 @@ namespace clearprop {
 
 // What the threads of a call share.
 template <class T> struct Run {
-    // Of a parameter: what one thread updates at a time.
+    // Of a parameter: what one thread updates at a time. Where several parameters need one another for their gradients,
+    // these are made together before the first of the parts is updated, and the parts follow one another.
     struct Part {
         int parameter;
         Index panel, begin, end;
+        Index place;              // rows of gradients before its own, 0 for the first of those made together
         const Sparse<T>* sparse;  // the input that is x, where that is sparse
         double cost;
     };
@@ -65,7 +67,7 @@ template <class T> class Worker {
     // the weight by which the sum of the losses is divided.
     double pass(const int64_t* rows, Index n_rows, uint64_t step, double total);
     // Bounds of the gradients, from what is now in memory of this thread's rows.
-    void measure();
+    void measure(const Bounds<T>& bounds);
     // Gradient, update or both of this thread's parts.
     void update(const State<T>& state, T* gradient, const std::vector<Update<T>>& updates, Task task);
     // Max-norm, for this thread's share of the columns.
@@ -87,7 +89,7 @@ template <class T> class Worker {
     Workspace<T>& space_;
     const int number_;
     Pass<T> pass_;
-    Memory<T> scratch_;  // the gradient of a part
+    Memory<T> scratch_;  // the gradient of a part, or of several
     Step<T> step_;
     double weight_ = 0.0;
     Range range_;  // this thread's rows of the step

@@ -10,7 +10,8 @@ Weights<T>::Weights(const Program& program, const Plan& plan, const Kernels<T>& 
       wants_transposed_(program.parameters.size(), false) {
     for (std::size_t p = 0; p < program.parameters.size(); ++p) {
         const Parameter& parameter = program.parameters[p];
-        if (!parameter.matrix) packed[p] = Memory<T>(n_panels(parameter.columns, kernels.panel) * kernels.panel);
+        if (!parameter.matrix)
+            packed[p] = Memory<T>(n_panels(parameter.columns, kernels.panel) * kernels.panel * parameter.rows);
         for (const NodeUse& use : plan.uses[p])
             if (parameter.matrix && plan.nodes[use.input].learns) wants_transposed_[p] = true;
     }

@@ -102,7 +102,7 @@ template <class T> struct WeightPart {
     int n_uses;
     Index rows;                         // of the batch
     bool fetches;                       // the flat vectors are too large for the cache: ask for them in time
-    T* scratch;                         // at least (end - begin + P) P numbers
+    T* scratch;                         // at least 3 (end - begin + P) P numbers
 };
 
 enum class LossKind : int {
@@ -134,6 +134,13 @@ template <class T> struct Normalization {
     T *mean_dz, *mean_dz_z;   // batch norm: of each column
 };
 
+// h = (x, e_1, ..., e_width) with e_o = sum over k of W_ok z_k + c_o and z_k = cos(2 pi w_k x + b_k), column by column.
+template <class T> struct Periodic {
+    Index columns, frequencies, width;  // of x; and how many numbers are added to each of them
+    Panels<T> w, b, W, c;               // rows k, k, o frequencies + k and o
+    Panels<T> x, h, dh, dx;
+};
+
 // Numbers of the rows of a sparse matrix, as in SciPy's CSR format.
 template <class T> struct Sparse {
     const T* values;
@@ -161,6 +168,8 @@ template <class T> struct Kernels {
     void (*layer_norm_back)(const Normalization<T>&, Index begin, Index end);
     void (*normalize)(const Normalization<T>&, Index begin, Index end);       // batch norm, mean and deviation known
     void (*batch_norm_back)(const Normalization<T>&, bool batch, Index begin, Index end);
+    void (*periodic)(const Periodic<T>&, Index begin, Index end);
+    void (*periodic_back)(const Periodic<T>&, Index begin, Index end);
     double (*loss)(const LossRows<T>&, Index begin, Index end);
     double (*largest)(Panels<T> a, Index columns, Index begin, Index end);    // |a|; NaN or infinity where there is one
 
@@ -170,6 +179,7 @@ template <class T> struct Kernels {
     void (*gradient)(const WeightPart<T>&);                                   // into scratch
     void (*sparse_gradient)(const WeightPart<T>&, const Sparse<T>&, const int64_t* rows);
     void (*column_sums)(const WeightPart<T>&);                                // into scratch
+    void (*periodic_gradient)(const Periodic<T>&, const WeightPart<T>&);      // into scratch, of all its parameters
     Seen (*update)(const WeightPart<T>&, const Update<T>&, Task);
     void (*pack)(const WeightPart<T>&);                                       // from flat to panels
     void (*unpack)(const WeightPart<T>&);

@@ -23,8 +23,8 @@ void check(bool fine, const char* what, const std::string& where = "") {
     std::fprintf(stderr, "FAILED: %s %s\n", what, where.c_str());
 }
 
-// A graph with every box: x -> dense -> unit -> dropout -> noise -> batch norm -> (+) -> layer norm -> scale -> [ , x]
-// -> softmax -> dense, with odd widths.
+// A graph with every box: x -> dense -> unit -> dropout -> noise -> batch norm -> (+) -> layer norm -> scale ->
+// periodic embedding -> [ , x] -> softmax -> dense, with odd widths.
 Program program_with_every_box(Unit unit, LossKind loss, Index outputs) {
     Program program;
     Index at = 0;
@@ -53,10 +53,15 @@ Program program_with_every_box(Unit unit, LossKind loss, Index outputs) {
     const int sum = add(Box::add, {n, h}, width, 0.0, {});
     const int z = add(Box::layer_norm, {sum}, width, 1e-5, {parameter(1, width, false), parameter(1, width, false)});
     const int s = add(Box::scale, {z}, width, 0.0, {parameter(1, width, false)});
-    const int both = add(Box::concatenate, {s, x}, width + in, 0.0, {});
-    const int p = add(Box::softmax, {both}, width + in, 0.0, {});
-    const int l = add(Box::log_softmax, {p}, width + in, 0.0, {});
-    add(Box::dense, {l}, outputs, 0.5, {parameter(width + in, outputs, true), -1});
+    const Index frequencies = 18, added = 2, embedded = (1 + added) * width;
+    const int periodic = add(Box::periodic, {s}, embedded, double(frequencies),
+                             {parameter(frequencies, width, false), parameter(frequencies, width, false),
+                              parameter(added * frequencies, width, false), parameter(added, width, false)});
+    program.nodes[std::size_t(periodic)].second = double(added);
+    const int both = add(Box::concatenate, {periodic, x}, embedded + in, 0.0, {});
+    const int p = add(Box::softmax, {both}, embedded + in, 0.0, {});
+    const int l = add(Box::log_softmax, {p}, embedded + in, 0.0, {});
+    add(Box::dense, {l}, outputs, 0.5, {parameter(embedded + in, outputs, true), -1});
     program.n_parameters = at;
     program.n_buffers = 2 * width;
     program.loss = loss;

@@ -18,8 +18,8 @@ _HOMES = {
         "Abs", "Activation", "Add", "AveragePool2D", "BatchNorm", "Concatenate", "Context", "Conv2D", "Dense",
         "Dropout", "ELU", "Embedding", "Flatten", "GELU", "GaussianNoise", "HardTanh", "Identity", "Layer", "LayerNorm",
         "LeakyReLU", "LogSoftmax", "MatMul", "MaxPool2D", "Maxout", "Mean", "Mish", "Multiply", "PReLU", "Parametric",
-        "RBF", "RReLU", "ReLU", "Rescale", "Reshape", "SELU", "Scale", "SiLU", "Sigmoid", "Slice", "Softmax",
-        "Softplus", "Step", "Sum", "Tanh", "Transpose", "TransposedDense",
+        "PeriodicEmbedding", "RBF", "RReLU", "ReLU", "Rescale", "Reshape", "SELU", "Scale", "SiLU", "Sigmoid", "Slice",
+        "Softmax", "Softplus", "Step", "Sum", "Tanh", "Transpose", "TransposedDense",
     ],
     "losses": [
         "AbsoluteError", "BinaryCrossEntropy", "CrossEntropy", "Hinge", "Huber", "KLDivergence", "Loss", "Poisson",

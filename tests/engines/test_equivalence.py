@@ -370,6 +370,13 @@ def normalized_branches(w):
     return cp.Dense(2)(cp.LogSoftmax()(cp.Concatenate()(cp.Add()(left, right), cp.BatchNorm()(left))))
 
 
+def embedded_columns(w):
+    """One embedding read twice: at an input, where nobody asks for a gradient, and behind another box."""
+    x, embedding = cp.Input(w), cp.PeriodicEmbedding(18, width=2, deviation=0.3)
+    h = cp.Tanh()(cp.Dense(w)(x))
+    return cp.Dense(2)(cp.Add()(cp.Dense(3)(embedding(x)), cp.Dense(3)(embedding(h))))
+
+
 def softmax_inside(w):
     x = cp.Input(5)
     return cp.Dense(2)(cp.Concatenate()(cp.Softmax()(cp.Dense(w)(x)), cp.Scale()(x), x))
@@ -378,7 +385,7 @@ def softmax_inside(w):
 GRAPHS = (
     residual, concatenation, fan_out_behind_a_wider_node, recurrent, shared_normalization, activation_with_two_readers,
     parametric_activations, dense_with_two_readers, activations_in_a_row, activation_last, no_hidden_layer,
-    no_dense_layer, normalized_branches, softmax_inside,
+    no_dense_layer, normalized_branches, embedded_columns, softmax_inside,
 )  # fmt: skip
 
 
@@ -401,7 +408,7 @@ def test_a_layer_on_the_same_node_twice():
 ONE_TO_ONE = [
     cp.Tanh(), cp.ReLU(), cp.ELU(), cp.HardTanh(), cp.GELU(), cp.PReLU(), cp.Abs(), cp.Identity(), cp.Scale(),
     cp.Softmax(), cp.LogSoftmax(), cp.LayerNorm(), cp.BatchNorm(), cp.Dropout(0.25), cp.Dropout(0.0), cp.RReLU(),
-    cp.GaussianNoise(0.5), cp.Parametric(cp.ReLU(), cp.Constant(0.5)),
+    cp.GaussianNoise(0.5), cp.Parametric(cp.ReLU(), cp.Constant(0.5)), cp.PeriodicEmbedding(3, width=2),
 ]  # fmt: skip
 
 

@@ -43,6 +43,12 @@ def mixed(**options):
     return cp.Network(cp.Dense(3)(cp.Concatenate()(h, cp.Scale()(cp.Softmax()(cp.Dense(33)(h))))), **options)
 
 
+def embedded(**options):
+    """Parameters whose gradients are made together, of several panels of columns."""
+    boxes = [cp.Dense(45), cp.Tanh(), cp.PeriodicEmbedding(18), cp.Dense(3)]
+    return cp.Network(boxes, inputs=N_IN, **options)
+
+
 def target_of(net):
     return CLASSES if isinstance(net.loss_function, cp.CrossEntropy) else Y
 
@@ -51,7 +57,7 @@ def target_of(net):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("make", [plain, mixed])
+@pytest.mark.parametrize("make", [plain, mixed, embedded])
 def test_any_number_of_threads(make, dtype):
     """The batches of 500 rows are worth 8 threads (2.5e6 operations each), the last one of 100 fewer."""
     net = make(dtype=dtype, penalty=cp.L2(0.01, per_row=True), constraint=cp.MaxNorm(1.0))
@@ -102,7 +108,7 @@ def narrow(**options):
 
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("make", [plain, mixed, narrow])
+@pytest.mark.parametrize("make", [plain, mixed, narrow, embedded])
 @pytest.mark.parametrize("rows", [X, SPARSE], ids=["dense", "sparse"])
 def test_a_prediction_does_not_depend_on_the_rows_beside_it(rows, make, dtype, target):
     net = make(dtype=dtype)
@@ -171,7 +177,7 @@ STEPS = (
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("make", [plain, mixed, narrow])
+@pytest.mark.parametrize("make", [plain, mixed, narrow, embedded])
 @pytest.mark.parametrize("optimizer", STEPS, ids=repr)
 def test_a_step_is_its_gradient_and_its_update(optimizer, make, dtype):
     net = make(dtype=dtype, penalty=cp.ElasticNet(0.01, 0.5, per_row=True), constraint=cp.MaxNorm(0.9))
@@ -226,7 +232,7 @@ def shardable(**options):
     h = cp.Parametric(cp.GELU(), cp.Constant(0.7))(cp.Dense(70)(x))
     h = cp.PReLU()(cp.LayerNorm()(cp.Dense(70)(h)))
     layer = cp.Dense(70)
-    h = cp.Concatenate()(cp.Tanh()(layer(h)), cp.ReLU()(layer(h)), cp.Scale()(h))
+    h = cp.Concatenate()(cp.Tanh()(layer(h)), cp.ReLU()(layer(h)), cp.Scale()(h), cp.PeriodicEmbedding(5, width=2)(h))
     return cp.Network(cp.Dense(3)(h), **options)
 
 

@@ -488,6 +488,8 @@ OVERFLOWS = {
     "rate of Tanh": (cp.Tanh(), lambda x, y, dtype: (x, y), 0.99),
     "x": (cp.ReLU(), lambda x, y, dtype: (x * big(dtype, 0.99), y), None),
     "one x": (cp.SiLU(), lambda x, y, dtype: (numpy.where(x == x.max(), big(dtype), x), y), None),
+    "x of cosines": (cp.PeriodicEmbedding(2), lambda x, y, dtype: (x * big(dtype, 0.99), y), None),
+    "y behind cosines": (cp.PeriodicEmbedding(2), lambda x, y, dtype: (x, y * big(dtype, 0.6)), None),
     "y": (cp.Tanh(), lambda x, y, dtype: (x, y * big(dtype, 0.6)), None),
     "square of the gradient": (cp.ReLU(), lambda x, y, dtype: (x * big(dtype, 0.6), y), None),
 }

@@ -183,11 +183,11 @@ def test_weights_decay_and_biases_slopes_and_gains_do_not():
     learning = (cp.Scale(), cp.PReLU(), cp.Parametric(cp.Tanh()), cp.BatchNorm(), cp.LayerNorm())
     decaying = {
         f"{type(layer).__name__}.{name}"
-        for layer in (cp.Dense(2), cp.Maxout(2, 2), cp.RBF(2), *learning)
+        for layer in (cp.Dense(2), cp.Maxout(2, 2), cp.RBF(2), cp.PeriodicEmbedding(), *learning)
         for name, p in layer.parameters((3,)).items()
         if p.decays
     }
-    assert decaying == {"Dense.W", "Maxout.W"}
+    assert decaying == {"Dense.W", "Maxout.W", "PeriodicEmbedding.W"}
 
 
 REFUSED = [
@@ -208,6 +208,9 @@ REFUSED = [
     (lambda: cp.RBF(-1), r"RBF: units must be an integer >= 1, got -1"),
     (lambda: cp.RBF(1, width_initializer=1.0), r"RBF: width_initializer must be of kind Initializer, got 1.0"),
     (lambda: cp.Scale(1.0), r"Scale: initializer must be of kind Initializer, got 1.0"),
+    (lambda: cp.PeriodicEmbedding(0), r"PeriodicEmbedding: frequencies must be an integer >= 1, got 0"),
+    (lambda: cp.PeriodicEmbedding(width=1.5), r"PeriodicEmbedding: width must be an integer >= 1, got 1.5"),
+    (lambda: cp.PeriodicEmbedding(deviation=-1), r"PeriodicEmbedding: deviation must be a finite number >= 0, got -1"),
     (lambda: cp.PReLU(0.25), r"PReLU: initializer must be of kind Initializer, got 0.25"),
     (lambda: cp.Parametric("selu"), r"Parametric: activation must be of kind Activation, got 'selu'.*SELU\(\)"),
     (lambda: cp.Parametric(cp.Mish), r"Parametric: activation must be .*pass for example Mish\(\)"),

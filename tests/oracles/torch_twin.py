@@ -71,6 +71,12 @@ def _rbf(layer, ctx, p, x):
     return torch.exp(-((distance / p["sigma"]) ** 2))
 
 
+def _periodic_embedding(layer, ctx, p, x):
+    z = torch.cos(2 * torch.pi * p["w"] * x[:, None, :] + p["b"])
+    e = torch.einsum("nkj,okj->noj", z, p["W"].unflatten(0, (layer.width, layer.frequencies))) + p["c"]
+    return torch.cat([x, e.flatten(1)], dim=1)
+
+
 def _multiply(layer, ctx, p, *xs):
     return torch.stack(xs).prod(dim=0)
 
@@ -128,6 +134,7 @@ LAYERS = {
     cp.Mean: lambda layer, ctx, p, x: x.mean(dim=_behind_rows(layer.axis)),
     cp.Rescale: lambda layer, ctx, p, x: layer.factor * x + layer.offset,
     cp.Embedding: lambda layer, ctx, p, x: F.embedding(x.long(), p["W"]),
+    cp.PeriodicEmbedding: _periodic_embedding,
     cp.Slice: lambda layer, ctx, p, x: x.narrow(layer.axis + 1, layer.start, layer.stop - layer.start),
     cp.Transpose: _transpose,
     cp.Flatten: lambda layer, ctx, p, x: torch.flatten(x, 1),

@@ -23,6 +23,7 @@ NUMBERS: dict[type, tuple[str, ...]] = {
     layers.GaussianNoise: ("deviation",),
     layers.BatchNorm: ("epsilon", "momentum"),
     layers.LayerNorm: ("epsilon",),
+    layers.PeriodicEmbedding: ("frequencies", "width"),
 }
 LOSS_NUMBERS = {losses.Huber: "delta", losses.Quantile: "quantile", losses.CrossEntropy: "label_smoothing"}
 PENALTIES = (penalties.L2, penalties.L1, penalties.ElasticNet)
@@ -114,6 +115,7 @@ def _nodes(program: Program) -> list[Any]:
 def _parameters(program: Program) -> list[Any]:
     """Return the layout as the core takes it: (start, rows, columns, matrix, decays, l1, l2, per_row, limit)."""
     chosen, limits = program.penalties(), program.constraints()
+    matrices = {f"{node.owner}.W" for node in program.graph.nodes if isinstance(node.layer, layers.Dense)}
     parameters = []
     for name, slot in program.graph.parameter_layout().items():
         shape = slot.parameter.shape
@@ -125,7 +127,7 @@ def _parameters(program: Program) -> list[Any]:
         limit = getattr(limits.get(name), "limit", 0.0)
         per_row = penalty is not None and penalty.per_row
         decays = slot.parameter.decays
-        parameters.append((slot.start, rows, columns, len(shape) == 2, decays, l1, l2, per_row, float(limit)))
+        parameters.append((slot.start, rows, columns, name in matrices, decays, l1, l2, per_row, float(limit)))
     return parameters
 
 

@@ -9,6 +9,7 @@ from clearprop.layers.merge import Add, Concatenate, Multiply
 from clearprop.layers.noise import Dropout, GaussianNoise
 from clearprop.layers.normalization import BatchNorm, LayerNorm
 from clearprop.layers.parametric import Parametric
+from clearprop.layers.periodic import PeriodicEmbedding
 from clearprop.layers.pooling import AveragePool2D, MaxPool2D
 from clearprop.layers.rectifiers import ELU, SELU, Abs, LeakyReLU, PReLU, ReLU, RReLU
 from clearprop.layers.reduce import Mean, Sum
@@ -23,7 +24,7 @@ from clearprop.layers.vector import LogSoftmax, Softmax
 
 __all__ = [
     "Activation", "Context", "Layer",
-    "Dense", "TransposedDense", "Maxout", "RBF", "Scale", "Embedding",
+    "Dense", "TransposedDense", "Maxout", "RBF", "Scale", "Embedding", "PeriodicEmbedding",
     "Conv2D", "MaxPool2D", "AveragePool2D",
     "Identity", "Step", "Sigmoid", "Tanh", "HardTanh",
     "ReLU", "LeakyReLU", "RReLU", "PReLU", "Abs", "ELU", "SELU",
