@@ -23,10 +23,10 @@ def memory() -> dict[str, float]:
 
 
 def prepare(contestant: Any, folder: str, threads: int) -> Any:
-    """Return the contestant, made for the task in the folder."""
+    """Return the contestant, made for the task in the folder: a network to train, or a task of the kind it names."""
     from nets import Task
 
-    return contestant(Task.load(Path(folder)), threads)
+    return contestant(getattr(contestant, "Task", Task).load(Path(folder)), threads)
 
 
 def serve(contestant: Any, threads: int, channel: Any) -> None:

@@ -6,6 +6,8 @@ the mean over its batches before their updates. `detail` says what was used.
 
 A predictor is made likewise. `outputs(rows)` returns the outputs of the first rows as nested lists, and
 `run(rows, calls)` computes them `calls` times.
+
+Who takes tables is described by `contestants.table.TableContestant`.
 """
 
 from __future__ import annotations
@@ -59,4 +61,18 @@ SCORES = {
 PREDICTIONS = {
     "clearprop": Contestant("clearprop estimator", "with_clearprop", "EstimatorPredictor", link=True),
     "sklearn": Contestant("scikit-learn estimator", "with_sklearn", "EstimatorPredictor", link=True),
+}
+PRESETS = {
+    "fast": Contestant("clearprop fast", "with_clearprop_tables", "Fast"),
+    "balanced": Contestant("clearprop balanced", "with_clearprop_tables", "Balanced"),
+    "best": Contestant("clearprop best", "with_clearprop_tables", "Best"),
+}
+TABLE_PEERS = {
+    "hgb": Contestant("HistGradientBoosting", "with_sklearn_tables", "HistGradientBoosting"),
+    "lightgbm": Contestant("LightGBM", "with_lightgbm", "Table"),
+    "xgboost": Contestant("XGBoost", "with_xgboost", "Table"),
+    "catboost": Contestant("CatBoost", "with_catboost", "Table"),
+    "mlp": Contestant("sklearn MLP", "with_sklearn_tables", "MLP"),
+    "scaled_mlp": Contestant("sklearn MLP, scaled", "with_sklearn_tables", "ScaledMLP"),
+    "constant": Contestant("mean or majority", "with_sklearn_tables", "Constant"),
 }

@@ -39,7 +39,7 @@ _HOMES = {
     "optimality": ["OptimalityReport", "check_optimality"],
     "trace": ["Trace"],
     "training": ["Callback", "EarlyStopping", "EpochReport", "TrainState", "pretrain", "train"],
-    "estimators": ["AutoEncoder", "MLPClassifier", "MLPRegressor"],
+    "estimators": ["AutoEncoder", "Classifier", "MLPClassifier", "MLPRegressor", "Regressor"],
     "installation": ["show_config"],
     "errors": [
         "ArgumentError", "ClearpropError", "DataError", "DataWarning", "GradientCheckError", "MissingExtraError",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from clearprop.graph import Graph
 from clearprop.parameters import Layout
 
-__all__ = ["Summary", "SummaryRow", "summarize"]
+__all__ = ["Summary", "SummaryRow", "aligned", "summarize"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -49,17 +50,22 @@ class Summary:
         lines = [head]
         lines += [[r.name, r.box, ", ".join(r.inputs), str(r.shape), f"{r.n_parameters:,}"] for r in self.rows]
         lines += [["total", "", "", "", f"{self.n_parameters:,}"]]
-        widths = [max(len(line[column]) for line in lines) for column in range(5)]
-        padded = (
-            [
-                text.rjust(w) if column == 4 else text.ljust(w)
-                for column, (text, w) in enumerate(zip(line, widths, strict=True))
-            ]
-            for line in lines
-        )
-        return "\n".join("  ".join(line) for line in padded)
+        return aligned(lines, right=(4,))
 
     __repr__ = __str__
+
+
+def aligned(lines: Sequence[Sequence[str]], right: Collection[int] = ()) -> str:
+    """Return a table of texts with aligned columns; those whose numbers are in `right` end alike."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    padded = (
+        [
+            text.rjust(w) if place in right else text.ljust(w)
+            for place, (text, w) in enumerate(zip(line, widths, strict=True))
+        ]
+        for line in lines
+    )
+    return "\n".join("  ".join(line).rstrip() for line in padded)
 
 
 def summarize(graph: Graph, layout: Layout) -> Summary:

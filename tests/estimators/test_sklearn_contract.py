@@ -13,11 +13,20 @@ import sklearn.neural_network.tests.test_mlp as sklearn_tests
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import clearprop as cp
+from clearprop.estimators.tables import Recipe
+from clearprop.estimators.tables.estimator import TableEstimator
 
-ESTIMATORS = (cp.MLPClassifier(max_iter=100), cp.MLPRegressor(max_iter=100))
+SMALL = Recipe(hidden=(16,), epochs=40, batch_size=32, periodic=False, dropout=0.0)
+ESTIMATORS = (
+    cp.MLPClassifier(max_iter=100), cp.MLPRegressor(max_iter=100),
+    cp.Classifier(SMALL, random_state=0), cp.Regressor(SMALL, random_state=0),
+)  # fmt: skip
 NOT_APPLICABLE = {
-    "check_classifiers_multilabel_output_format_decision_function": "scikit-learn's MLP has no decision_function",
+    "check_classifiers_multilabel_output_format_decision_function": "probabilities serve; MLPs have none either",
 }
+# A row that counts twice is validated on as a whole, two equal rows may be parted: scikit-learn itself expects this
+# failure of all its estimators that draw rows at random.
+DRAWN_AT_RANDOM = {"check_sample_weight_equivalence_on_dense_data"}
 # these read private names of scikit-learn's implementation
 PRIVATE = {
     "test_fit",
@@ -44,8 +53,13 @@ def name_of(param):
     return param.values[1].func.__name__
 
 
+def applies(param):
+    estimator, name = param.values[0], name_of(param)
+    return name not in NOT_APPLICABLE and not (isinstance(estimator, TableEstimator) and name in DRAWN_AT_RANDOM)
+
+
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(("estimator", "check"), [param for param in CHECKS if name_of(param) not in NOT_APPLICABLE])
+@pytest.mark.parametrize(("estimator", "check"), [param for param in CHECKS if applies(param)])
 def test_estimator_check(estimator, check):
     check(estimator)
 
@@ -61,9 +75,9 @@ def test_checks_that_do_not_apply_say_so():
 
 
 def test_the_number_of_checks_has_not_shrunk():
-    counts = [sum(type(model).__name__ in param.id for param in CHECKS) for model in ESTIMATORS]
-    assert counts[0] >= 67
-    assert counts[1] >= 60
+    counts = [sum(type(param.values[0]) is type(model) for param in CHECKS) for model in ESTIMATORS]
+    for count, least in zip(counts, (67, 60, 64, 56), strict=True):
+        assert count >= least
 
 
 def test_sklearns_own_tests_pass_with_our_classes(tmp_path):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy
 import pytest
+from tables_at_hand import text_table
 
 import clearprop as cp
 from clearprop.errors import ArgumentError, DataError, ModelFileError
@@ -18,12 +19,6 @@ from clearprop.estimators.table_recipe import Recipe
 from clearprop.estimators.table_training import TableTraining
 
 QUICK = Recipe(hidden=(6,), epochs=3)
-
-
-def text_table(**columns) -> Table:
-    """A table as a CSV file gives it."""
-    n_rows = len(next(iter(columns.values())))
-    return Table("t.csv", columns, {}, range(2, n_rows + 2))
 
 
 def mixed(n: int = 60, target: list[str] | None = None) -> Table:

@@ -3,5 +3,6 @@
 from clearprop.estimators.autoencoder import AutoEncoder
 from clearprop.estimators.classifier import MLPClassifier
 from clearprop.estimators.regressor import MLPRegressor
+from clearprop.estimators.tables import Classifier, Regressor
 
-__all__ = ["AutoEncoder", "MLPClassifier", "MLPRegressor"]
+__all__ = ["AutoEncoder", "Classifier", "MLPClassifier", "MLPRegressor", "Regressor"]

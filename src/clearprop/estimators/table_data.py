@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import difflib
 import math
 import re
@@ -22,6 +23,7 @@ Array = Any
 
 MISSING = ("", "NA", "NaN", "nan", "null", "NULL")
 TRUTH: Mapping[str, float | None] = {"true": 1.0, "false": 0.0}
+DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")  # how a date begins
 PADDED = re.compile("[+-]?0[0-9]+")  # 007 is a code: as a number it would be the same as 7
 
 
@@ -126,6 +128,8 @@ class Table:
         present = self._present(name)
         if present and all(value.casefold() in TRUTH for value in present):
             return "boolean"
+        if present and all(_day(value) is not None for value in present):
+            return "date"
         if _padded(present) is not None:
             return "category"
         number = self._number_reader(name)
@@ -180,6 +184,24 @@ class Table:
             raise DataError(f"{self.place(int(infinite[0]), name)} is infinite; numbers must be finite, or be missing.")
         return result
 
+    def days(self, name: str) -> Array:
+        """Return a column of dates as days since 1970 (UTC), float64 with NaN for missing ones."""
+        values = self.columns[name]
+        if isinstance(values, numpy.ndarray):
+            return values.astype(numpy.float64)
+        result = numpy.full(len(values), math.nan)
+        for row, value in enumerate(values):
+            if self.is_missing(value):
+                continue
+            day = _day(value)
+            if day is None:
+                raise DataError(
+                    f"{self.place(row, name)} is {show(value)}, not a date such as 2026-01-31 or 2026-01-31T12:30. Use "
+                    f"--na {shlex.quote(value)} for missing."
+                )
+            result[row] = day
+        return result
+
     def _all_numbers(self, values: Sequence[Any]) -> Array | None:
         """Return texts as numbers, quickly, where every one is a number and none stands for a missing value."""
         if not any(value is None or "_" in value for value in values) and self.missing.isdisjoint(values):
@@ -229,6 +251,17 @@ def _number(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
+
+
+def _day(text: str) -> float | None:
+    """Return a date as days since 1970 (UTC), or None for another text."""
+    if not DATE.match(text):
+        return None
+    try:
+        moment = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)).timestamp() / 86400.0
 
 
 def _padded(texts: Iterable[str]) -> str | None:

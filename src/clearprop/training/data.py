@@ -15,7 +15,7 @@ from clearprop.network import Network
 from clearprop.streams import Purpose, Stream
 from clearprop.validation import check_real, show
 
-__all__ = ["class_weighted", "prepare", "split_rows", "warn_of_size"]
+__all__ = ["class_weighted", "deal_rows", "prepare", "split_rows", "warn_of_size"]
 
 Array = Any
 LARGE = 1e6
@@ -84,9 +84,7 @@ def split_rows(n_rows: int, fraction: float, classes: Array | None, seed: int) -
     Where `classes` are given, one a row, each gives the same share of its rows, as near as whole rows allow.
     """
     check_real("train", "validation", fraction, low=0.0, high=1.0, closed="neither")
-    order = Stream(seed, Purpose.SPLIT).permutation(n_rows)
-    if classes is not None:  # spread every class evenly over the order, so that a cut takes its share
-        order = order[numpy.argsort(_positions_within_class(classes[order]), kind="stable")]
+    order = _spread_order(n_rows, classes, seed)
     n_validation = round(fraction * n_rows)
     if not 0 < n_validation < n_rows:
         raise DataError(
@@ -94,6 +92,20 @@ def split_rows(n_rows: int, fraction: float, classes: Array | None, seed: int) -
             f"{n_rows - n_validation} for training; both need at least one."
         )
     return numpy.sort(order[n_validation:]), numpy.sort(order[:n_validation])
+
+
+def deal_rows(n_rows: int, n_parts: int, classes: Array | None, seed: int) -> list[Array]:
+    """Return the numbers of the rows in parts of equal size, as near as can be, drawn as `split_rows` draws them."""
+    order = _spread_order(n_rows, classes, seed)
+    return [numpy.sort(order[part::n_parts]) for part in range(n_parts)]
+
+
+def _spread_order(n_rows: int, classes: Array | None, seed: int) -> Array:
+    """Return the rows in a random order over which every class is spread evenly, so that a cut takes its share."""
+    order = Stream(seed, Purpose.SPLIT).permutation(n_rows)
+    if classes is None:
+        return order
+    return order[numpy.argsort(_positions_within_class(classes[order]), kind="stable")]
 
 
 def _positions_within_class(classes: Array) -> Array:

@@ -2,41 +2,57 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from clearprop.training.callbacks import Callback
+from clearprop.training.report import EpochReport
 
-__all__ = ["ProgressBar"]
+__all__ = ["ProgressBar", "progress_bar"]
+
+
+@contextlib.contextmanager
+def progress_bar(n_epochs: int) -> Iterator[Callable[[EpochReport], None]]:
+    """Show epochs, loss and the time that remains on standard error, if that is a terminal.
+
+    Yields what is to be called with the report of each epoch, from any thread.
+    """
+    if not sys.stderr.isatty():
+        yield lambda report: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("epoch {task.completed}/{task.total}"), BarColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=n_epochs)
+
+        def advance(report: EpochReport) -> None:
+            text = f"loss {report.loss:.4g}"
+            if report.validation_loss is not None:
+                text += f", validation {report.validation_loss:.4g}"
+            bar.update(task, advance=1, description=text)
+
+        yield advance
 
 
 class ProgressBar(Callback):
-    """Shows epoch, loss and the time that remains on standard error, if that is a terminal."""
+    """Shows the `progress_bar` of a run."""
+
+    def __init__(self) -> None:
+        self._shown = contextlib.ExitStack()
 
     def setup(self, estimator: Any, context: Any) -> None:
         """Open the bar."""
-        self._bar = None
-        if not sys.stderr.isatty():
-            return
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("epoch {task.completed}/{task.total}"), BarColumn(), TextColumn("{task.description}"))
-        self._bar = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
-        self._bar.start()
-        self._task = self._bar.add_task("", total=context.max_subtasks)
+        self._advance = self._shown.enter_context(progress_bar(context.max_subtasks))
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> None:
         """Advance the bar after an epoch."""
-        if self._bar is None or context.report is None or context.parent is None:
-            return
-        report = context.report
-        text = f"loss {report.loss:.4g}"
-        if report.validation_loss is not None:
-            text += f", validation {report.validation_loss:.4g}"
-        self._bar.update(self._task, advance=1, description=text)
+        if context.report is not None and context.parent is not None:
+            self._advance(context.report)
 
     def teardown(self, estimator: Any, context: Any) -> None:
         """Close the bar."""
-        if self._bar is not None:
-            self._bar.stop()
+        self._shown.close()

@@ -1,0 +1,150 @@
+"""Classification of the rows of any table."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+import numpy
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+
+from clearprop.errors import DataError
+from clearprop.estimators.tables.estimator import TableEstimator
+from clearprop.estimators.tables.target import ClassTarget
+from clearprop.validation import show
+
+__all__ = ["Classifier"]
+
+Array = Any
+
+
+class Classifier(ClassifierMixin, TableEstimator):
+    """Classes from the rows of any table, without tuning.
+
+    The table may hold numbers, booleans, categories, texts and dates, in any units and with gaps: a data frame of
+    pandas, polars or pyarrow, or an array. What becomes of each column is told by ``preprocessing_.summary()``. The
+    networks are those of RealMLP (Holzmueller et al. 2024).
+
+    Parameters
+    ----------
+    preset : {"fast", "balanced", "best"} or Recipe, default="balanced"
+        How much time to spend: one small recipe, one full recipe, or several full networks whose predictions are
+        averaged.
+    objective : {"error", "probability"}, default="error"
+        What matters: few wrong classes, or probabilities that can be relied upon (no label smoothing; the epoch is
+        chosen by the log loss).
+    class_weight : "balanced", mapping of class to weight, or None
+        Weights of the classes, as in scikit-learn.
+    categorical_features : array-like of str, int or bool, or None
+        Columns whose numbers are names of categories, by name, place or mask.
+    time_limit : float > 0 or None
+        Seconds after which training ends with the best so far.
+    random_state : int, RandomState instance or None
+        Seed of split, initial weights, order and noise: the same one and the same data give the same bits.
+    verbose : bool, default=False
+        Whether to show a progress bar, on a terminal only.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The classes, sorted. Where y is a matrix of 0 and 1, its columns: labels that do not exclude one another.
+    preprocessing_ : Preprocessing
+        How the columns become the inputs of the networks.
+    members_ : list of Member
+        The networks (``members_[0].network``), the rows that each was validated on, and its learning curve.
+    n_features_in_, feature_names_in_
+        As in scikit-learn.
+
+    Examples
+    --------
+    >>> import pandas
+    >>> import clearprop as cp
+    >>> table = pandas.DataFrame({"size": [1.0, None, 8.0, 9.0] * 5, "colour": ["red", "red", "blue", "red"] * 5})
+    >>> model = cp.Classifier(preset="fast", random_state=0).fit(table, ["small", "small", "large", "large"] * 5)
+    >>> model.predict(pandas.DataFrame({"size": [2.0, 7.0], "colour": ["red", "green"]})).tolist()
+    ['small', 'large']
+
+    References
+    ----------
+    Holzmueller et al. (2024), "Better by default: strong pre-tuned MLPs and boosted trees on tabular data".
+    """
+
+    target_: ClassTarget
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **TableEstimator._parameter_constraints,
+        "objective": [StrOptions({"error", "probability"})],
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+    }
+
+    def __init__(
+        self,
+        preset: Any = "balanced",
+        *,
+        objective: str = "error",
+        class_weight: Any = None,
+        categorical_features: Any = None,
+        time_limit: float | None = None,
+        random_state: Any = None,
+        verbose: Any = False,
+    ) -> None:
+        self.preset = preset
+        self.objective = objective
+        self.class_weight = class_weight
+        self.categorical_features = categorical_features
+        self.time_limit = time_limit
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit preprocessing and networks to X and y.
+
+        Parameters
+        ----------
+        X : data frame, or array-like of shape (n, n_features)
+            Rows.
+        y : array-like of shape (n,), or (n, n_labels) of 0 and 1
+            The class of each row, of any type that can be sorted; or its labels.
+        sample_weight : array-like of shape (n,) or None
+            Weights of the rows.
+
+        Returns
+        -------
+        Classifier
+            Itself, fitted.
+        """
+        table, y, weight = self._rows(X, y, sample_weight)
+        check_classification_targets(y)
+        several = type_of_target(y) == "multilabel-indicator"
+        if several:
+            codes = y
+            self.classes_ = numpy.arange(codes.shape[1])
+        else:
+            self.classes_, codes = numpy.unique(y, return_inverse=True)
+            if len(self.classes_) < 2:
+                only = show(self.classes_.tolist()[0])
+                raise DataError(f"y holds one class, {only}; a classifier needs two or more.")
+        if self.class_weight is not None:
+            factors = compute_sample_weight(self.class_weight, y)
+            weight = factors if weight is None else weight * factors
+        self.target_ = ClassTarget(tuple(self.classes_.tolist()), several, self.objective == "probability")
+        return self._fit(table, codes.astype(numpy.float32) if several else codes, weight, None if several else codes)
+
+    def predict_proba(self, X: Any) -> Array:
+        """Return probabilities, shape (n, n_classes), in the order of `classes_`."""
+        return self._mean_prediction(X)
+
+    def predict(self, X: Any) -> Array:
+        """Return the most probable class of each row, or all labels with a probability above 1/2."""
+        p = self._mean_prediction(X)
+        if self.target_.several:
+            return (p > 0.5).astype(int)
+        return self.classes_[p.argmax(axis=1)]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

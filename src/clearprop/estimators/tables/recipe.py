@@ -1,0 +1,138 @@
+"""How the networks of a table are built and trained, as a set of parts that can each be left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from clearprop.estimators.options import ACTIVATIONS
+from clearprop.estimators.tables.preprocessing import Preprocessing
+from clearprop.estimators.tables.target import ClassTarget, NumberTarget
+from clearprop.graph import Input
+from clearprop.initializers import Constant, Normal
+from clearprop.layers import Concatenate, Dense, Dropout, Parametric, PeriodicEmbedding, Scale
+from clearprop.network import Network
+from clearprop.optimizers import AdamW
+from clearprop.schedules import CosLog4
+from clearprop.validation import check_bool, check_choice, check_integer, check_real
+
+__all__ = ["PRESETS", "Recipe"]
+
+EMBEDDING = 8  # numbers that a category of many levels becomes
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """RealMLP-TD (Holzmueller et al. 2024), each part of which can be left out.
+
+    Parameters
+    ----------
+    hidden : tuple of int
+        Units of the hidden layers.
+    activation : str or None
+        One of the names that `MLPClassifier` takes; by default ``"selu"`` for classes and ``"mish"`` for numbers.
+    parametric : bool
+        Whether each unit learns how much of the activation it takes.
+    periodic : bool
+        Whether numbers are embedded by cosines of learned frequencies.
+    scale : bool
+        Whether every input has a learned factor.
+    data_driven : bool
+        Whether weights and biases are fitted to the data before the first update.
+    robust : bool
+        Whether numbers are scaled by quartiles and drawn in, instead of standardised.
+    max_flags : int
+        Levels of a category up to which it becomes flags.
+    dropout, weight_decay, label_smoothing : float
+        The usual ones.
+    learning_rate : tuple of two floats
+        Highest learning rate, for classes and for numbers.
+    schedule : bool
+        Whether the learning rate follows `CosLog4`; else it is constant.
+    beta_2 : float
+        Adam's memory of the squared gradient.
+    batch_size, epochs : int
+        Rows of an update, and passes over the rows.
+    members : int
+        Networks, whose predictions are averaged.
+
+    References
+    ----------
+    Holzmueller et al. (2024), "Better by default: strong pre-tuned MLPs and boosted trees on tabular data".
+    """
+
+    hidden: tuple[int, ...] = (256, 256, 256)
+    activation: str | None = None
+    parametric: bool = True
+    periodic: bool = True
+    scale: bool = True
+    data_driven: bool = True
+    robust: bool = True
+    max_flags: int = 8
+    dropout: float = 0.15
+    weight_decay: float = 0.02
+    label_smoothing: float = 0.1
+    learning_rate: tuple[float, float] = (0.04, 0.2)
+    schedule: bool = True
+    beta_2: float = 0.95
+    batch_size: int = 256
+    epochs: int = 256
+    members: int = 1
+
+    def __post_init__(self) -> None:
+        for units in self.hidden:
+            check_integer("Recipe", "hidden", units, minimum=1)
+        if self.activation is not None:
+            check_choice("Recipe", "activation", self.activation, ACTIVATIONS)
+        for name in ("parametric", "periodic", "scale", "data_driven", "robust", "schedule"):
+            check_bool("Recipe", name, getattr(self, name))
+        for name in ("max_flags", "batch_size", "epochs", "members"):
+            check_integer("Recipe", name, getattr(self, name), minimum=1)
+        for name in ("dropout", "label_smoothing", "beta_2"):
+            check_real("Recipe", name, getattr(self, name), low=0.0, high=1.0, closed="left")
+        check_real("Recipe", "weight_decay", self.weight_decay, low=0.0)
+        for rate in self.learning_rate:
+            check_real("Recipe", "learning_rate", rate, low=0.0, closed="neither")
+
+    def network(self, preprocessing: Preprocessing, target: ClassTarget | NumberTarget, seed: int) -> Network:
+        """Return the network, untrained."""
+        nodes: list[Any] = []
+        if preprocessing.numbers:
+            numbers: Any = Input(len(preprocessing.numbers))
+            nodes.append(PeriodicEmbedding(name="periodic")(numbers) if self.periodic else numbers)
+        if preprocessing.flags:
+            nodes.append(Input(len(preprocessing.flags)))
+        for column in preprocessing.embedded:
+            levels = Input(len(column.levels))
+            nodes.append(Dense(EMBEDDING, bias=False, initializer=Normal(1.0))(levels))
+        h = nodes[0] if len(nodes) == 1 else Concatenate()(*nodes)
+        if self.scale:
+            h = Scale()(h)
+        activation: Any = ACTIVATIONS[self.activation or ("selu" if isinstance(target, ClassTarget) else "mish")]()
+        for units in self.hidden:
+            h = Dense(units, ntk=True, initializer=Normal(1.0), bias_initializer=Normal(1.0))(h)
+            h = Parametric(activation)(h) if self.parametric else activation(h)
+            if self.dropout:
+                h = Dropout(self.dropout)(h)
+        h = Dense(target.n_outputs, ntk=True, initializer=Constant(0.0))(h)
+        return Network(h, loss=target.loss(self.label_smoothing), seed=seed)
+
+    def optimizer(self, net: Network, target: ClassTarget | NumberTarget) -> AdamW:
+        """Return the optimizer: Adam with decoupled weight decay and factors on the learning rates of some boxes."""
+        rate = self.learning_rate[0 if isinstance(target, ClassTarget) else 1]
+        factors = {"s": 6.0, "b": 0.1, "alpha": 0.1, "periodic": 0.1}
+        known = {key for name in net.parameters for key in (name.rpartition(".")[0], name.rpartition(".")[2])}
+        return AdamW(
+            CosLog4(rate) if self.schedule else rate,
+            beta_2=self.beta_2,
+            weight_decay=self.weight_decay,
+            rate_factors={key: factor for key, factor in factors.items() if key in known},
+        )
+
+
+PRESETS = {
+    "fast": Recipe(parametric=False, periodic=False, data_driven=False, dropout=0.0, weight_decay=0.0,
+                   learning_rate=(0.04, 0.07), epochs=64),
+    "balanced": Recipe(),
+    "best": Recipe(members=5),
+}  # fmt: skip

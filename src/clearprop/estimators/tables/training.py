@@ -1,0 +1,162 @@
+"""Networks for the rows of a table, each validated on rows that the others learn from, trained side by side."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy
+
+from clearprop.engines import native
+from clearprop.errors import DataError
+from clearprop.estimators.tables.recipe import Recipe
+from clearprop.estimators.tables.target import ClassTarget, NumberTarget
+from clearprop.network import Network
+from clearprop.training import EpochReport, train
+from clearprop.training.data import deal_rows, split_rows
+from clearprop.training.initialization import initialize_from_data
+from clearprop.training.metrics import is_better_greater
+
+__all__ = ["Member", "Task", "train_members"]
+
+Array = Any
+
+SHARE = 0.2  # of the rows that a single network is validated on
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be learned.
+
+    Attributes
+    ----------
+    inputs : sequence of array
+        What the network reads, one array an input.
+    y : array
+        The target as the loss takes it.
+    weight : array of shape (n,) or None
+        Weights of the rows.
+    classes : array of int of shape (n,) or None
+        Classes of the rows, of which each network gets its share.
+    target : ClassTarget or NumberTarget
+        What the outputs of the networks mean.
+    """
+
+    inputs: Sequence[Array]
+    y: Array
+    weight: Array | None
+    classes: Array | None
+    target: ClassTarget | NumberTarget
+
+    def rows(self, rows: Array) -> tuple[Any, ...]:
+        """Return X, y and, where there are any, the weights of some rows."""
+        X = [x[rows] for x in self.inputs]
+        weight = () if self.weight is None else (self.weight[rows],)
+        return (X if len(X) > 1 else X[0], self.y[rows], *weight)
+
+
+@dataclass
+class Member:
+    """A network, the rows that it is validated on, and how its training went.
+
+    Attributes
+    ----------
+    network : Network
+        At the end with the parameters of its best epoch, the last of them where several are equal.
+    held_out : array of int
+        Rows that it was validated on.
+    history : dict of str to list of float
+        Losses and the quantity that chose the epoch, one entry an epoch.
+    best_epoch : int
+        The epoch whose parameters the network has, counted from 1.
+    """
+
+    network: Network
+    held_out: Array
+    history: dict[str, list[float]] = field(default_factory=dict)
+    best_epoch: int = 0
+
+    def train(self, recipe: Recipe, task: Task, seed: int, goes_on: Callable[[EpochReport], bool]) -> None:
+        """Train on all other rows, as long as `goes_on` says so after an epoch, and keep the best parameters."""
+        net = self.network
+        X, y, *weight = task.rows(numpy.setdiff1d(numpy.arange(len(task.y)), self.held_out))
+        if recipe.data_driven:
+            initialize_from_data(net, X, seed)
+        monitor = task.target.monitor
+        metric = monitor.removeprefix("validation_")
+        best, kept = math.inf, net.vector.copy()
+        reports = train(
+            net, X, y,
+            sample_weight=weight[0] if weight else None,
+            optimizer=recipe.optimizer(net, task.target),
+            epochs=recipe.epochs,
+            batch_size=recipe.batch_size,
+            validation=task.rows(self.held_out),
+            metrics=() if metric == "loss" else (metric,),
+            seed=seed,
+        )  # fmt: skip
+        try:
+            for report in reports:
+                for name in {"loss": 0, "validation_loss": 0, monitor: 0}:
+                    self.history.setdefault(name, []).append(report.value(name))
+                cost = report.value(monitor) * (-1.0 if is_better_greater(monitor) else 1.0)
+                if cost <= best:
+                    best, self.best_epoch = cost, report.epoch
+                    kept[...] = net.vector
+                if not goes_on(report):
+                    break
+        finally:
+            reports.close()
+            net.vector[...] = kept
+
+
+def train_members(
+    recipe: Recipe,
+    build: Callable[[int], Network],
+    task: Task,
+    seed: int,
+    time_limit: float | None = None,
+    tell: Callable[[EpochReport], None] | None = None,
+) -> list[Member]:
+    """Return trained networks.
+
+    Several are validated on parts of the rows that do not overlap, and trained at the same time, each in one thread; a
+    single one is validated on a fifth of the rows and trained in all threads. What comes out does not depend on the
+    number of threads, unless a time limit ends it.
+    """
+    began = time.monotonic()
+    n_rows = len(task.y)
+    if n_rows < 2:
+        raise DataError(
+            f"a table needs two rows or more, one to learn from and one to validate on; got n_samples={n_rows}."
+        )
+    if recipe.members == 1:
+        parts = [split_rows(n_rows, SHARE, task.classes, seed)[1]]
+    else:
+        parts = deal_rows(n_rows, recipe.members, task.classes, seed)
+    members = [Member(build(seed + place), rows) for place, rows in enumerate(parts)]
+    n_threads = native.setting().threads
+    stop = threading.Event()
+
+    def goes_on(report: EpochReport) -> bool:
+        if tell is not None:
+            tell(report)
+        return not stop.is_set() and (time_limit is None or time.monotonic() - began < time_limit)
+
+    if len(members) == 1:
+        members[0].train(recipe, task, seed, goes_on)
+        return members
+    with native.threads(1), ThreadPoolExecutor(n_threads) as pool:
+        runs = [pool.submit(m.train, recipe, task, seed + k, goes_on) for k, m in enumerate(members)]
+        try:
+            for run in runs:
+                run.result()
+        except BaseException:
+            stop.set()
+            raise
+    return members

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import numpy
+import pandas
+import polars
+import pytest
+
+import clearprop as cp
+from clearprop.engines import native
+from clearprop.errors import DataError
+from clearprop.estimators.tables import PRESETS, Preprocessing, Recipe
+from clearprop.estimators.tables.frame import table_of
+from clearprop.estimators.tables.target import ClassTarget
+
+QUICK = Recipe(hidden=(16, 16), epochs=60, batch_size=32, dropout=0.0)
+FEW = Recipe(hidden=(8,), epochs=3, batch_size=32, members=3)
+
+
+def mixed(n: int = 240, seed: int = 0) -> pandas.DataFrame:
+    """Rows of every kind; the target of `labels` and `amounts` depends on size, colour and month."""
+    random = numpy.random.default_rng(seed)
+    size = random.normal(5.0, 100.0, size=n)
+    size[random.random(n) < 0.1] = numpy.nan
+    return pandas.DataFrame(
+        {
+            "size": size,
+            "colour": random.choice(["red", "green", "blue"], size=n),
+            "paid": random.random(n) < 0.5,
+            "when": pandas.Timestamp("2026-01-01") + pandas.to_timedelta(random.integers(0, 365, size=n), unit="D"),
+            "town": [f"town {number}" for number in random.integers(12, size=n)],
+            "constant": 1.0,
+        }
+    )
+
+
+def labels(table: pandas.DataFrame) -> numpy.ndarray:
+    summer = table["when"].dt.month.between(4, 9)
+    return numpy.where((table["colour"] == "red") ^ summer, "yes", "no")
+
+
+def amounts(table: pandas.DataFrame) -> numpy.ndarray:
+    return 1e6 + 1e3 * table["size"].fillna(-50.0).to_numpy() + 5e4 * table["paid"].to_numpy()
+
+
+def test_a_table_of_every_kind():
+    table, new = mixed(600), mixed(200, seed=1)
+    model = cp.Classifier(QUICK, random_state=0).fit(table, labels(table))
+    assert model.score(new, labels(new)) > 0.9
+    assert model.classes_.tolist() == ["no", "yes"]
+    assert model.feature_names_in_.tolist() == list(table.columns)
+    p = model.predict_proba(new)
+    assert p.shape == (200, 2)
+    numpy.testing.assert_allclose(p.sum(axis=1), 1.0, atol=1e-6)
+    numpy.testing.assert_array_equal(model.predict(new), model.classes_[p.argmax(axis=1)])
+    assert [column.name for column in model.preprocessing_.embedded] == ["town"]
+    assert model.preprocessing_.dropped == {"constant": "the same value in every row"}
+    number = cp.Regressor(QUICK, random_state=0).fit(table, amounts(table))
+    assert number.score(new, amounts(new)) > 0.95
+    assert number.predict(new).min() >= amounts(table).min()
+    assert number.predict(new).max() <= amounts(table).max()
+
+
+def test_rows_unlike_those_of_training():
+    table = mixed()
+    model = cp.Classifier(FEW, random_state=0).fit(table, labels(table))
+    strange = table.head(4).assign(
+        size=[numpy.nan, 1e300, -1e300, 0.0], colour=["violet", None, "red", "red"], town="nowhere",
+        when=[pandas.NaT, pandas.Timestamp("1700-01-01"), pandas.Timestamp("2200-01-01"), pandas.NaT],
+    )  # fmt: skip
+    assert numpy.isfinite(model.predict_proba(strange)).all()
+    assert len(model.preprocessing_.unseen(model._table(strange, reset=False))) == 2
+
+
+def test_frames_and_libraries_agree():
+    table = mixed()
+    first = cp.Classifier(FEW, random_state=0).fit(table, labels(table))
+    frame = polars.from_pandas(table)
+    second = cp.Classifier(FEW, random_state=0).fit(frame.to_arrow(), labels(table))
+    numpy.testing.assert_array_equal(first.predict_proba(table), second.predict_proba(frame))
+
+
+@pytest.mark.parametrize("recipe", [QUICK, FEW])
+def test_same_seed_same_bits_for_any_number_of_threads(recipe):
+    table = mixed()
+    predictions = []
+    for count in (1, 2, 3):
+        with native.threads(count):
+            model = cp.Classifier(recipe, random_state=3).fit(table, labels(table))
+            predictions.append(model.predict_proba(table))
+    for other in predictions[1:]:
+        numpy.testing.assert_array_equal(predictions[0], other)
+    other = cp.Classifier(recipe, random_state=4).fit(table, labels(table))
+    assert (other.predict_proba(table) != predictions[0]).any()
+
+
+def test_members_are_validated_on_rows_that_do_not_overlap():
+    table = mixed()
+    model = cp.Classifier(FEW, random_state=0).fit(table, labels(table))
+    rows = numpy.concatenate([member.held_out for member in model.members_])
+    assert sorted(rows.tolist()) == list(range(len(table)))
+    inputs = model.preprocessing_.transform(model._table(table, reset=False))
+    mean = numpy.mean([member.network.predict(inputs) for member in model.members_], axis=0, dtype=numpy.float64)
+    numpy.testing.assert_allclose(model.predict_proba(table), mean, rtol=1e-12)
+
+
+def test_the_last_of_the_best_epochs_is_kept():
+    table = mixed()
+    model = cp.Classifier(QUICK, random_state=0).fit(table, labels(table))
+    (member,) = model.members_
+    accuracy = member.history["validation_accuracy"]
+    assert len(accuracy) == QUICK.epochs
+    assert member.best_epoch == len(accuracy) - accuracy[::-1].index(max(accuracy))
+    held_out = table.iloc[member.held_out]
+    assert model.score(held_out, labels(held_out)) == max(accuracy)
+    likely = cp.Classifier(QUICK, objective="probability", random_state=0).fit(table, labels(table))
+    losses = likely.members_[0].history["validation_loss"]
+    assert likely.members_[0].best_epoch == len(losses) - losses[::-1].index(min(losses))
+    assert likely.members_[0].network.loss_function == cp.CrossEntropy()
+
+
+def test_several_labels_and_several_numbers():
+    table = mixed(400)
+    y = numpy.stack([table["paid"], table["colour"] == "red", table["size"] > 0], axis=1).astype(int)
+    model = cp.Classifier(QUICK, random_state=0).fit(table, y)
+    assert model.predict_proba(table).shape == y.shape
+    assert (model.predict(table) == y).mean() > 0.9
+    numbers = numpy.stack([amounts(table), -amounts(table)], axis=1)
+    both = cp.Regressor(QUICK, random_state=0).fit(table, numbers)
+    assert both.predict(table).shape == numbers.shape
+    assert both.score(table, numbers) > 0.95
+
+
+def test_counts():
+    random = numpy.random.default_rng(0)
+    X = random.uniform(0.0, 3.0, size=(600, 1))
+    y = random.poisson(numpy.exp(X[:, 0]))
+    model = cp.Regressor(QUICK, objective="poisson", random_state=0).fit(X, y)
+    assert abs(model.predict(X) - numpy.exp(X[:, 0])).mean() < 1.0  # the mean count is about 6
+    with pytest.raises(DataError, match=r"objective='poisson' needs y >= 0, got -1"):
+        cp.Regressor(QUICK, objective="poisson").fit(X, y - 1.0)
+
+
+def test_medians_are_not_moved_by_outliers():
+    X = numpy.linspace(0.0, 1.0, 300)[:, None]
+    y = X[:, 0].copy()
+    y[::10] = 50.0
+    error = [
+        abs(cp.Regressor(QUICK, objective=name, random_state=0).fit(X, y).predict(X) - X[:, 0])[1::10].mean()
+        for name in ("absolute_error", "squared_error")
+    ]
+    assert error[0] < 0.5 < error[1]
+
+
+def test_weights():
+    table = mixed()
+    y = labels(table)
+    balanced = cp.Classifier(FEW, class_weight={"yes": 100.0}, random_state=0).fit(table, y)
+    plain = cp.Classifier(FEW, random_state=0).fit(table, y)
+    assert balanced.predict_proba(table)[:, 1].mean() > plain.predict_proba(table)[:, 1].mean() + 0.1
+    weight = (numpy.arange(len(table)) < 200).astype(float)  # rows without weight do not count at all
+    some = cp.Classifier(FEW, random_state=0).fit(table, y, sample_weight=weight)
+    head = cp.Classifier(FEW, random_state=0).fit(table.head(200), y[:200], sample_weight=numpy.ones(200))
+    numpy.testing.assert_array_equal(some.predict_proba(table), head.predict_proba(table))
+
+
+def test_numbers_that_are_names():
+    random = numpy.random.default_rng(0)
+    codes = random.integers(5, size=400)
+    X = numpy.stack([codes, random.normal(size=400)], axis=1)
+    for chosen in ([0], numpy.array([True, False])):
+        model = cp.Classifier(FEW, categorical_features=chosen, random_state=0).fit(X, codes % 2)
+        assert model.preprocessing_.flags == [f"x0 = {code}" for code in range(5)]
+    frame = pandas.DataFrame({"code": codes, "other": X[:, 1]})
+    model = cp.Classifier(FEW, categorical_features=["code"], random_state=0).fit(frame, codes % 2)
+    assert model.preprocessing_.flags == [f"code = {code}" for code in range(5)]
+
+
+def test_a_time_limit_ends_with_the_best_so_far():
+    table = mixed()
+    slow = Recipe(hidden=(64,), epochs=100_000)
+    model = cp.Regressor(slow, time_limit=0.5, random_state=0).fit(table, amounts(table))
+    assert 1 <= len(model.members_[0].history["loss"]) < 100_000
+    assert numpy.isfinite(model.predict(table)).all()
+
+
+def test_a_constant_target_is_predicted():
+    X = numpy.arange(20.0)[:, None]
+    assert cp.Regressor(FEW, random_state=0).fit(X, numpy.full(20, 7.5)).predict(X).tolist() == [7.5] * 20
+
+
+def test_one_class_is_refused():
+    with pytest.raises(DataError, match="y holds one class, 'a'; a classifier needs two or more"):
+        cp.Classifier(FEW).fit([[1.0], [2.0]], ["a", "a"])
+
+
+def test_presets_differ_in_effort():
+    assert PRESETS["fast"].epochs < PRESETS["balanced"].epochs
+    assert PRESETS["best"].members > 1
+    table = mixed()
+    fitted = Preprocessing.fit(table_of(table), table_of(table).kinds)
+    for recipe in PRESETS.values():
+        net = recipe.network(fitted, ClassTarget(("a", "b")), seed=0)
+        assert net.refusals(recipe.optimizer(net, ClassTarget(("a", "b")))) == {}
