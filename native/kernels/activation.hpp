@@ -53,7 +53,8 @@ template <class T, Unit unit> CLEARPROP_INLINE Both<T> activated(V<T> a, T param
         // tanh(softplus(a)) is n / (n + 2), with n = e (e + 2) and e = exp(a); far to the right it is 1
         const V<T> low = elementary::at_most<T>(a, elementary::Numbers<T>::tail_zero), e = exp(low), n = e * (e + T(2));
         const V<T> share = one / (n + T(2)), t = n * share;
-        return {a * t, fma(T(4) * low * share, e * (e + one) * share, t)};
+        // a - a: f' of infinity is not a number, as inf (1 - 1) is not
+        return {a * t, fma(low * share, T(4) * e * (e + one) * share, t) + (a - a)};
     }
     if constexpr (unit == Unit::exp) return {exp(a), exp(a)};
     return {a, one};
