@@ -188,6 +188,24 @@ def test_a_constant_target_is_predicted():
     assert cp.Regressor(FEW, random_state=0).fit(X, numpy.full(20, 7.5)).predict(X).tolist() == [7.5] * 20
 
 
+@pytest.mark.parametrize("n", [2, 3, 6])
+@pytest.mark.parametrize("members", [1, 4])
+def test_tables_of_few_rows(n, members):
+    recipe = Recipe(hidden=(4,), epochs=2, members=members)
+    X, y = numpy.arange(float(n))[:, None], numpy.arange(n) % 2
+    assert cp.Classifier(recipe, random_state=0).fit(X, y).predict_proba(X).shape == (n, 2)
+    assert numpy.isfinite(cp.Regressor(recipe, random_state=0).fit(X, X[:, 0]).predict(X)).all()
+
+
+def test_an_error_in_one_member_ends_all(monkeypatch):
+    def fail(*arguments):
+        raise RuntimeError("no more")
+
+    monkeypatch.setattr("clearprop.estimators.tables.training.initialize_from_data", fail)
+    with pytest.raises(RuntimeError, match="no more"):
+        cp.Regressor(FEW, random_state=0).fit(mixed(), amounts(mixed()))
+
+
 def test_one_class_is_refused():
     with pytest.raises(DataError, match="y holds one class, 'a'; a classifier needs two or more"):
         cp.Classifier(FEW).fit([[1.0], [2.0]], ["a", "a"])

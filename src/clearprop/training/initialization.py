@@ -16,18 +16,26 @@ ROWS = 1000  # that the scales are measured on
 POINTS = 5  # that a bias is made of
 
 
-def initialize_from_data(net: Network, X: Any, seed: int) -> None:
+def initialize_from_data(net: Network, inputs: tuple[Any, ...], seed: int) -> None:
     """Scale the weights of every hidden Dense box with a bias to pre-activations of variance 1, and set the biases.
 
     With z = x W of some rows, scaled so, the bias of a unit is b = -sum_i v_i z_i over five rows i drawn at random,
     with weights v_i drawn evenly from those that sum to 1: the kink of the unit, at z = -b, then lies among the data.
     Boxes are taken in the order of the graph, each on what those before it put out.
 
+    Parameters
+    ----------
+    net : Network
+        Its parameters are changed in place.
+    inputs : tuple of array
+        Rows, one array an input of the graph.
+    seed : int
+        Of the rows that are looked at, and of the biases.
+
     References
     ----------
     Holzmueller et al. (2024), "Better by default: strong pre-tuned MLPs and boosted trees on tabular data", section 3.
     """
-    inputs = net.inputs(X)
     stream = Stream(seed, Purpose.INITIALIZE, epoch=1)
     rows = numpy.sort(stream.permutation(inputs[0].shape[0])[:ROWS])
     inputs = tuple(x[rows] for x in inputs)

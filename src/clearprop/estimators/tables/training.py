@@ -17,16 +17,17 @@ from clearprop.errors import DataError
 from clearprop.estimators.tables.recipe import Recipe
 from clearprop.estimators.tables.target import ClassTarget, NumberTarget
 from clearprop.network import Network
-from clearprop.training import EpochReport, train
-from clearprop.training.data import deal_rows, split_rows
+from clearprop.training import EpochReport
+from clearprop.training.data import deal_rows
 from clearprop.training.initialization import initialize_from_data
 from clearprop.training.metrics import is_better_greater
+from clearprop.training.run import Run
 
 __all__ = ["Member", "Task", "train_members"]
 
 Array = Any
 
-SHARE = 0.2  # of the rows that a single network is validated on
+N_PARTS = 5  # of the rows, on one of which a single network is validated
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,10 @@ class Task:
     classes: Array | None
     target: ClassTarget | NumberTarget
 
-    def rows(self, rows: Array) -> tuple[Any, ...]:
-        """Return X, y and, where there are any, the weights of some rows."""
+    def rows(self, rows: Array) -> tuple[Any, Array, Array | None]:
+        """Return X, y and the weights of some rows."""
         X = [x[rows] for x in self.inputs]
-        weight = () if self.weight is None else (self.weight[rows],)
-        return (X if len(X) > 1 else X[0], self.y[rows], *weight)
+        return X if len(X) > 1 else X[0], self.y[rows], None if self.weight is None else self.weight[rows]
 
 
 @dataclass
@@ -84,25 +84,27 @@ class Member:
     def train(self, recipe: Recipe, task: Task, seed: int, goes_on: Callable[[EpochReport], bool]) -> None:
         """Train on all other rows, as long as `goes_on` says so after an epoch, and keep the best parameters."""
         net = self.network
-        X, y, *weight = task.rows(numpy.setdiff1d(numpy.arange(len(task.y)), self.held_out))
+        rows = net.batch(*task.rows(numpy.setdiff1d(numpy.arange(len(task.y)), self.held_out)))
         if recipe.data_driven:
-            initialize_from_data(net, X, seed)
+            initialize_from_data(net, rows.inputs, seed)
         monitor = task.target.monitor
         metric = monitor.removeprefix("validation_")
         best, kept = math.inf, net.vector.copy()
-        reports = train(
-            net, X, y,
-            sample_weight=weight[0] if weight else None,
-            optimizer=recipe.optimizer(net, task.target),
-            epochs=recipe.epochs,
-            batch_size=recipe.batch_size,
-            validation=task.rows(self.held_out),
+        run = Run(
+            net,
+            rows,
+            net.batch(*task.rows(self.held_out)),
+            recipe.optimizer(net, task.target),
+            recipe.epochs,
+            recipe.batch_size,
+            shuffle=True,
             metrics=() if metric == "loss" else (metric,),
             seed=seed,
-        )  # fmt: skip
+        )
+        reports = run.reports()
         try:
             for report in reports:
-                for name in {"loss": 0, "validation_loss": 0, monitor: 0}:
+                for name in dict.fromkeys(("loss", "validation_loss", monitor)):
                     self.history.setdefault(name, []).append(report.value(name))
                 cost = report.value(monitor) * (-1.0 if is_better_greater(monitor) else 1.0)
                 if cost <= best:
@@ -135,10 +137,8 @@ def train_members(
         raise DataError(
             f"a table needs two rows or more, one to learn from and one to validate on; got n_samples={n_rows}."
         )
-    if recipe.members == 1:
-        parts = [split_rows(n_rows, SHARE, task.classes, seed)[1]]
-    else:
-        parts = deal_rows(n_rows, recipe.members, task.classes, seed)
+    n_parts = min(recipe.members if recipe.members > 1 else N_PARTS, n_rows)
+    parts = deal_rows(n_rows, n_parts, task.classes, seed)[: recipe.members]
     members = [Member(build(seed + place), rows) for place, rows in enumerate(parts)]
     n_threads = native.setting().threads
     stop = threading.Event()
@@ -158,5 +158,6 @@ def train_members(
                 run.result()
         except BaseException:
             stop.set()
+            pool.shutdown(cancel_futures=True)
             raise
     return members

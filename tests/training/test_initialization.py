@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import numpy
+
+import clearprop as cp
+from clearprop.training.data import deal_rows, split_rows
+from clearprop.training.initialization import initialize_from_data
+
+
+def network(seed: int = 0) -> cp.Network:
+    boxes = [cp.Dense(20, ntk=True, initializer=cp.Normal(1.0)), cp.SELU(), cp.Dense(10), cp.Tanh(), cp.Dense(2)]
+    return cp.Network(boxes, inputs=5, seed=seed, dtype=numpy.float64)
+
+
+def test_hidden_pre_activations_have_unit_variance_and_kinks_among_the_data():
+    net, before = network(), network()
+    X = numpy.random.default_rng(0).normal(3.0, 10.0, size=(400, 5))  # fewer rows than are looked at: all of them
+    initialize_from_data(net, (X,), seed=1)
+    outputs = net.reference().forward(net.vector, net.buffer_vector, (X,)).outputs
+    for place, node in enumerate(net.graph.nodes[:-1]):
+        if not isinstance(node.layer, cp.Dense):
+            continue
+        b = net.parameters[f"{node.name}.b"]
+        z = outputs[place] - b
+        numpy.testing.assert_allclose(z.std(axis=0), 1.0, rtol=1e-12)
+        assert ((z.min(axis=0) < -b) & (-b < z.max(axis=0))).all()
+        assert b.std() > 0.0
+    numpy.testing.assert_array_equal(net.parameters["dense_3.W"], before.parameters["dense_3.W"])  # the output stays
+
+
+def test_a_unit_that_reads_a_constant_stays_finite():
+    net = network()
+    initialize_from_data(net, (numpy.ones((30, 5)),), seed=0)
+    assert numpy.isfinite(net.vector).all()
+
+
+def test_same_seed_same_bits():
+    X, vectors = numpy.random.default_rng(0).normal(size=(50, 5)), []
+    for seed in (0, 0, 1):
+        net = network()
+        initialize_from_data(net, (X,), seed)
+        vectors.append(net.vector)
+    numpy.testing.assert_array_equal(vectors[0], vectors[1])
+    assert (vectors[0] != vectors[2]).any()
+
+
+def test_rows_are_dealt_in_equal_shares_of_every_class():
+    classes = numpy.repeat([0, 1, 2], [50, 30, 20])
+    parts = deal_rows(100, 5, classes, seed=0)
+    assert sorted(numpy.concatenate(parts).tolist()) == list(range(100))
+    for part in parts:
+        assert numpy.bincount(classes[part]).tolist() == [10, 6, 4]
+    assert [len(part) for part in deal_rows(7, 3, None, seed=0)] == [3, 2, 2]
+    kept, held_out = split_rows(100, 0.2, classes, seed=0)
+    assert numpy.bincount(classes[held_out]).tolist() == [10, 6, 4]
+    assert len(kept) == 80
