@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy
 
 import clearprop as cp
-from clearprop.training.data import deal_rows, split_rows
 from clearprop.training.initialization import initialize_from_data
 
 
@@ -42,15 +41,3 @@ def test_same_seed_same_bits():
         vectors.append(net.vector)
     numpy.testing.assert_array_equal(vectors[0], vectors[1])
     assert (vectors[0] != vectors[2]).any()
-
-
-def test_rows_are_dealt_in_equal_shares_of_every_class():
-    classes = numpy.repeat([0, 1, 2], [50, 30, 20])
-    parts = deal_rows(100, 5, classes, seed=0)
-    assert sorted(numpy.concatenate(parts).tolist()) == list(range(100))
-    for part in parts:
-        assert numpy.bincount(classes[part]).tolist() == [10, 6, 4]
-    assert [len(part) for part in deal_rows(7, 3, None, seed=0)] == [3, 2, 2]
-    kept, held_out = split_rows(100, 0.2, classes, seed=0)
-    assert numpy.bincount(classes[held_out]).tolist() == [10, 6, 4]
-    assert len(kept) == 80

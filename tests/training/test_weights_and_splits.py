@@ -9,7 +9,7 @@ from sklearn import metrics as sklearn_metrics
 
 import clearprop as cp
 from cases import assert_close
-from clearprop.training.data import prepare
+from clearprop.training.data import deal_rows, prepare
 
 RNG = numpy.random.default_rng(0)
 X = RNG.normal(size=(40, 3))
@@ -156,3 +156,14 @@ def test_rows_of_weight_zero_do_not_train():
     assert numpy.isfinite(first.vector).all()  # the second batch has no weight at all
     second.fit(X[:20], Y[:20], **options)
     assert_close(first.vector, second.vector, k=0)  # bit for bit
+
+
+def test_rows_are_dealt_in_equal_shares_of_every_class():
+    classes = numpy.random.default_rng(0).permutation(numpy.repeat([0, 1, 2], [50, 31, 22]))
+    parts = deal_rows(103, 5, classes, seed=0)
+    assert sorted(numpy.concatenate(parts).tolist()) == list(range(103))
+    assert sorted(map(len, parts)) == [20, 20, 21, 21, 21]
+    for part in parts:
+        assert (abs(numpy.bincount(classes[part]) - [10, 6.2, 4.4]) < 1).all()
+    assert sorted(map(len, deal_rows(7, 3, None, seed=0))) == [2, 2, 3]
+    assert any((deal_rows(103, 5, classes, seed=1)[0] != parts[0]).tolist())

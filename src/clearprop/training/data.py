@@ -84,7 +84,9 @@ def split_rows(n_rows: int, fraction: float, classes: Array | None, seed: int) -
     Where `classes` are given, one a row, each gives the same share of its rows, as near as whole rows allow.
     """
     check_real("train", "validation", fraction, low=0.0, high=1.0, closed="neither")
-    order = _spread_order(n_rows, classes, seed)
+    order = Stream(seed, Purpose.SPLIT).permutation(n_rows)
+    if classes is not None:  # spread every class evenly over the order, so that a cut takes its share
+        order = order[numpy.argsort(_positions_within_class(classes[order]), kind="stable")]
     n_validation = round(fraction * n_rows)
     if not 0 < n_validation < n_rows:
         raise DataError(
@@ -95,17 +97,14 @@ def split_rows(n_rows: int, fraction: float, classes: Array | None, seed: int) -
 
 
 def deal_rows(n_rows: int, n_parts: int, classes: Array | None, seed: int) -> list[Array]:
-    """Return the numbers of the rows in parts of equal size, as near as can be, drawn as `split_rows` draws them."""
-    order = _spread_order(n_rows, classes, seed)
-    return [numpy.sort(order[part::n_parts]) for part in range(n_parts)]
+    """Return the numbers of the rows, dealt at random into parts whose sizes differ by one at most.
 
-
-def _spread_order(n_rows: int, classes: Array | None, seed: int) -> Array:
-    """Return the rows in a random order over which every class is spread evenly, so that a cut takes its share."""
+    Where `classes` are given, one a row, so do the numbers of rows that the parts have of each class.
+    """
     order = Stream(seed, Purpose.SPLIT).permutation(n_rows)
-    if classes is None:
-        return order
-    return order[numpy.argsort(_positions_within_class(classes[order]), kind="stable")]
+    if classes is not None:
+        order = order[numpy.argsort(classes[order], kind="stable")]
+    return [numpy.sort(order[part::n_parts]) for part in range(n_parts)]
 
 
 def _positions_within_class(classes: Array) -> Array:
