@@ -188,6 +188,12 @@ def test_a_constant_target_is_predicted():
     assert cp.Regressor(FEW, random_state=0).fit(X, numpy.full(20, 7.5)).predict(X).tolist() == [7.5] * 20
 
 
+def test_a_table_that_tells_nothing_is_answered_with_what_is_usual():
+    X = pandas.DataFrame({"a": [1.0] * 40, "b": ["x"] * 40})
+    y = numpy.repeat(["often", "rare"], [30, 10])
+    assert set(cp.Classifier(QUICK, random_state=0).fit(X, y).predict(X)) == {"often"}
+
+
 @pytest.mark.parametrize("n", [2, 3, 6])
 @pytest.mark.parametrize("members", [1, 4])
 def test_tables_of_few_rows(n, members):

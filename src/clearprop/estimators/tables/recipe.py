@@ -96,15 +96,12 @@ class Recipe:
 
     def network(self, preprocessing: Preprocessing, target: ClassTarget | NumberTarget, seed: int) -> Network:
         """Return the network, untrained."""
-        nodes: list[Any] = []
-        if preprocessing.numbers:
-            numbers: Any = Input(len(preprocessing.numbers))
-            nodes.append(PeriodicEmbedding(name="periodic")(numbers) if self.periodic else numbers)
-        if preprocessing.flags:
-            nodes.append(Input(len(preprocessing.flags)))
-        for column in preprocessing.embedded:
-            levels = Input(len(column.levels))
-            nodes.append(Dense(EMBEDDING, bias=False, initializer=Normal(1.0))(levels))
+        widths = preprocessing.n_inputs
+        nodes: list[Any] = [Input(width) for width in widths]
+        if preprocessing.numbers and self.periodic:
+            nodes[0] = PeriodicEmbedding(name="periodic")(nodes[0])
+        for place in range(len(widths) - len(preprocessing.embedded), len(widths)):
+            nodes[place] = Dense(EMBEDDING, bias=False, initializer=Normal(1.0))(nodes[place])
         h = nodes[0] if len(nodes) == 1 else Concatenate()(*nodes)
         if self.scale:
             h = Scale()(h)
