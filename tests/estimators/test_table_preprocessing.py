@@ -171,7 +171,7 @@ def test_summary_reads_like_a_table():
     text = str(fit(table, age="number", colour="category", constant="number").summary())
     lines = [" ".join(line.split()) for line in text.splitlines()]
     assert lines[0] == "column kind inputs how"
-    assert lines[1] == "age number 2 (age - 1.5) / 0.5, drawn in; 1.5 and a flag where missing"
+    assert lines[1] == "age number 2 (x - 1.5) / 0.5, drawn in; 1.5 and a flag where missing"
     assert lines[2].endswith("-1 and 1: blue, red")
     assert lines[3] == "constant 0 left out: the same value in every row"
 

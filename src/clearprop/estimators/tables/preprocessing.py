@@ -172,9 +172,7 @@ class Preprocessing:
         rows = []
         for column in self.columns:
             if isinstance(column, NumberColumn):
-                how = f"({column.label} - {column.center:.4g}) / {column.spread:.4g}" + (
-                    ", drawn in" if column.robust else ""
-                )
+                how = f"(x - {column.center:.4g}) / {column.spread:.4g}" + (", drawn in" if column.robust else "")
                 how += f"; {column.center:.4g} and a flag where missing" if column.gaps else ""
                 rows.append((column.label, "number", 1 + column.gaps, how))
                 continue
