@@ -30,8 +30,8 @@ class Classifier(ClassifierMixin, TableEstimator):
     Parameters
     ----------
     preset : {"fast", "balanced", "best"} or Recipe, default="balanced"
-        How much time to spend: one small recipe, one full recipe, or several full networks whose predictions are
-        averaged.
+        How much time to spend: one network by a small recipe; four, or ten, by the full recipe of RealMLP, each
+        validated on other rows, whose predictions are averaged.
     objective : {"error", "probability"}, default="error"
         What matters: few wrong classes, or probabilities that can be relied upon (no label smoothing; the epoch is
         chosen by the log loss).

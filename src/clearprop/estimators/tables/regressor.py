@@ -26,8 +26,8 @@ class Regressor(RegressorMixin, TableEstimator):
     Parameters
     ----------
     preset : {"fast", "balanced", "best"} or Recipe, default="balanced"
-        How much time to spend: one small recipe, one full recipe, or several full networks whose predictions are
-        averaged.
+        How much time to spend: one network by a small recipe; four, or ten, by the full recipe of RealMLP, each
+        validated on other rows, whose predictions are averaged.
     objective : {"squared_error", "absolute_error", "poisson"}, default="squared_error"
         What is predicted: the mean, the median, or the mean of a count.
     categorical_features : array-like of str, int or bool, or None
