@@ -175,11 +175,13 @@ def test_numbers_that_are_names():
     assert model.preprocessing_.flags == [f"code = {code}" for code in range(5)]
 
 
-def test_a_time_limit_ends_with_the_best_so_far():
+@pytest.mark.parametrize("members", [1, 3])
+def test_a_time_limit_ends_with_the_best_so_far(members):
     table = mixed()
-    slow = Recipe(hidden=(64,), epochs=100_000)
+    slow = Recipe(hidden=(64,), epochs=100_000, members=members)
     model = cp.Regressor(slow, time_limit=0.5, random_state=0).fit(table, amounts(table))
-    assert 1 <= len(model.members_[0].history["loss"]) < 100_000
+    for member in model.members_:
+        assert 1 <= len(member.history["loss"]) < 100_000
     assert numpy.isfinite(model.predict(table)).all()
 
 

@@ -129,7 +129,7 @@ class Recipe:
 
 PRESETS = {
     "fast": Recipe(parametric=False, periodic=False, data_driven=False, dropout=0.0, weight_decay=0.0,
-                   learning_rate=(0.04, 0.07), epochs=64),
+                   learning_rate=(0.04, 0.07), epochs=48),
     "balanced": Recipe(members=4),
     "best": Recipe(members=10),
 }  # fmt: skip

@@ -129,9 +129,8 @@ def train_members(
 
     Several are validated on parts of the rows that do not overlap, and trained at the same time, each in one thread; a
     single one is validated on a fifth of the rows and trained in all threads. What comes out does not depend on the
-    number of threads, unless a time limit ends it.
+    number of threads, unless a time limit ends it, of which each that has to wait for a thread gets its share.
     """
-    began = time.monotonic()
     n_rows = len(task.y)
     if n_rows < 2:
         raise DataError(
@@ -141,21 +140,27 @@ def train_members(
     parts = deal_rows(n_rows, n_parts, task.classes, seed)[: recipe.members]
     members = [Member(build(seed + place), rows) for place, rows in enumerate(parts)]
     n_threads = native.setting().threads
+    limit = math.inf if time_limit is None else time_limit / math.ceil(len(members) / n_threads)
     stop = threading.Event()
 
-    def goes_on(report: EpochReport) -> bool:
-        if tell is not None:
-            tell(report)
-        return not stop.is_set() and (time_limit is None or time.monotonic() - began < time_limit)
+    def run(place: int) -> None:
+        began = time.monotonic()
+
+        def goes_on(report: EpochReport) -> bool:
+            if tell is not None:
+                tell(report)
+            return not stop.is_set() and time.monotonic() - began < limit
+
+        members[place].train(recipe, task, seed + place, goes_on)
 
     if len(members) == 1:
-        members[0].train(recipe, task, seed, goes_on)
+        run(0)
         return members
     with native.threads(1), ThreadPoolExecutor(n_threads) as pool:
-        runs = [pool.submit(m.train, recipe, task, seed + k, goes_on) for k, m in enumerate(members)]
+        runs = [pool.submit(run, place) for place in range(len(members))]
         try:
-            for run in runs:
-                run.result()
+            for future in runs:
+                future.result()
         except BaseException:
             stop.set()
             pool.shutdown(cancel_futures=True)
