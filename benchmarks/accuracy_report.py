@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from contestants import PRESETS
 from measure import number
 from report import GREY, print_table
 from scores import Column
-from tabular import shifted_geometric_mean
+from tabular import SHIFT, shifted_geometric_mean
 
 CONSTANT = "constant"  # who learns nothing is in the table, but is nobody's rival
 # colours of Okabe and Ito (2008), which the colour-blind tell apart, and a shape each: readable on white and on black
@@ -42,7 +41,7 @@ class Standing:
     peer : str
         The key of the best peer.
     ratios : dict of str to float
-        By key: the error in multiples of the best peer's.
+        By key: the error in multiples of the best peer's, both shifted as in the summary.
     """
 
     peer: str
@@ -57,19 +56,12 @@ class Standing:
             return None
         peer = min(rivals, key=errors.__getitem__)
         best = errors[peer]
-        return cls(peer, {key: _ratio(error, best) for key, error in errors.items()})
+        return cls(peer, {key: (error + SHIFT) / (best + SHIFT) for key, error in errors.items()})
 
     @property
     def losing(self) -> list[str]:
         """The presets that the best peer beats."""
         return [key for key in PRESETS if self.ratios.get(key, 0.0) > TIE]
-
-
-def _ratio(error: float, best: float) -> float:
-    """Return error / best; beside a peer without a single error everybody else is infinitely far."""
-    if best == 0:
-        return 1.0 if error == 0 else math.inf
-    return error / best
 
 
 def _standings(columns: Mapping[str, Column]) -> dict[str, Standing]:
@@ -187,7 +179,7 @@ def draw_errors(path: Path, kinds: Mapping[str, Mapping[str, Column]]) -> None:
         axes.set_title(kind, loc="left", color=GREY, fontsize=10, fontweight="bold")
         _draw_kind(axes, columns, standings[kind], handles)
     axes.set_xlabel(
-        "error, in multiples of the best peer's (logarithmic; left of 1: better than all peers)", color=GREY
+        f"error + {SHIFT}, in multiples of the best peer's (logarithmic; left of 1: better than all peers)", color=GREY
     )
     order = [key for key in MARKERS if key in handles]
     figure.legend(
