@@ -4,8 +4,8 @@
     python benchmarks/mnist.py --data FOLDER --rungs units,dropout --seeds 0 --json mnist.json
 
 FOLDER holds the four IDX files (`clearprop.datasets.load_mnist` says where to get them). All rungs but the last are
-permutation-invariant: they know nothing of where a pixel lies. Each trains on all 60,000 images for a number of epochs
-fixed beforehand, and what counts is the error after the last one: nothing is chosen on the test images.
+permutation-invariant: they know nothing of where a pixel lies. Each trains on all 60,000 images for a fixed number of
+epochs, and what counts is the error after the last one: no epoch and no seed is chosen on the test images.
 Progress goes to standard error.
 """
 
