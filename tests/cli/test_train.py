@@ -390,3 +390,12 @@ def test_history_is_that_of_the_reports(clearprop, flowers):
     record = json.loads(out)["record"]
     assert len(record["history"]["loss"]) == record["epochs"] == 5
     assert record["best_epoch"] == 1 + int(numpy.argmin(record["history"]["validation_loss"]))
+
+
+def test_dates_in_a_csv_file_are_categories(clearprop, folder):
+    rows = [{"day": f"2026-01-0{1 + row % 5}", "x": str(row), "y": "ab"[row % 2]} for row in range(40)]
+    write_csv(folder / "t.csv", rows)
+    code, _, err = clearprop("train", "t.csv", "--target", "y", *QUICK)
+    assert code == 0, err
+    assert "day = 2026-01-03" in TableModel.load("t.clearprop").columns.inputs
+    assert clearprop("train", "t.csv", "--target", "day", *QUICK, "--force")[0] == 0

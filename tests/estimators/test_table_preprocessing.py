@@ -180,8 +180,9 @@ MIXED = text_table(x=["1", "2", "4"], c=["a", "b", ""], when=["2026-01-01", "202
 KINDS = {"x": "number", "c": "category", "when": "date"}
 
 
-def test_json_keeps_every_bit():
-    fitted = Preprocessing.fit(MIXED, KINDS)
+@pytest.mark.parametrize("kinds", [KINDS, {}])
+def test_json_keeps_every_bit(kinds):
+    fitted = Preprocessing.fit(MIXED, kinds)
     again = Preprocessing.from_json(json.loads(json.dumps(fitted.to_json())))
     for first, second in zip(fitted.transform(MIXED), again.transform(MIXED), strict=True):
         numpy.testing.assert_array_equal(first, second)

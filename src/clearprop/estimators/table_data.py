@@ -115,7 +115,7 @@ class Table:
         return ["" if value is None else str(value) for value in _plain(self.columns[name])]
 
     def kind(self, name: str) -> str:
-        """Return what the values of a column are: ``"number"``, ``"boolean"`` or ``"category"``.
+        """Return what the values of a column are: ``"number"``, ``"boolean"``, ``"date"`` or ``"category"``.
 
         Raises
         ------
@@ -223,7 +223,7 @@ class Table:
     def labels(self, name: str) -> list[Any]:
         """Return a column as class labels: bool, int, float or str, and None for missing ones."""
         kind = self.kind(name)
-        if kind == "category":
+        if kind in ("category", "date"):
             return list(self.categories(name))
         numbers = self.numbers(name, boolean=kind == "boolean")
         present = numbers[~numpy.isnan(numbers)]

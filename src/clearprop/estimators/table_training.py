@@ -117,7 +117,7 @@ class TableTraining:
 
     def _check_classes(self, table: Table, target: str, given: bool) -> None:
         """Refuse texts of which hardly any two are alike as classes, unless the user has asked for classification."""
-        if self.task != "classification" or table.kind(target) != "category":
+        if self.task != "classification" or table.kind(target) not in ("category", "date"):
             return
         counts = Counter(table.labels(target))
         alone = sum(count == 1 for count in counts.values())
@@ -146,7 +146,7 @@ class TableTraining:
         for name in chosen:
             if name == target or name in drop:
                 continue
-            kind = table.kind(name)
+            kind = table.kind(name).replace("date", "category")  # this model knows no dates
             values = table.categories(name) if kind == "category" else table.numbers(name, boolean=kind == "boolean")
             n_distinct = len(set(values.tolist())) if kind == "category" else len(numpy.unique(values))
             if n_distinct == 1 and n_rows > 1:

@@ -18,7 +18,7 @@ __all__ = ["DATE_PARTS", "CategoryColumn", "NumberColumn", "column_from_json", "
 Array = Any
 
 CLIP = 3.0  # what scaled numbers approach, however far away they are
-FAR = 1e6  # where they are not drawn in: values beyond it count as this far, so that float32 never overflows
+FAR = 1e6  # spreads; values beyond it count as this far, so that nothing overflows
 DATE_PARTS = ("day", "month", "weekday", "hour")
 MAX_LEVELS = 1000  # of one column; rarer ones are treated like levels never seen
 
@@ -88,10 +88,8 @@ class NumberColumn:
         missing = numpy.isnan(values)
         with numpy.errstate(over="ignore"):
             z = (numpy.where(missing, self.center, values) - self.center) / self.spread
-        if not self.robust:
-            return numpy.clip(z, -FAR, FAR), missing
         z = numpy.clip(z, -FAR, FAR)
-        return z / numpy.sqrt(1.0 + (z / CLIP) ** 2), missing
+        return z / numpy.sqrt(1.0 + (z / CLIP) ** 2) if self.robust else z, missing
 
 
 @dataclass(frozen=True)

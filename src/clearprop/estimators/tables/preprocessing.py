@@ -196,7 +196,7 @@ class Preprocessing:
     @classmethod
     def from_json(cls, entry: Any) -> Preprocessing:
         """Return the preprocessing that `to_json` described, or raise `ModelFileError`."""
-        if not isinstance(entry, dict) or not isinstance(entry.get("columns"), list) or not entry["columns"]:
+        if not isinstance(entry, dict) or not isinstance(entry.get("columns"), list):
             raise ModelFileError(f"the description of the features is damaged: {show(entry)}.")
         columns = [column_from_json(one) for one in entry["columns"]]
         if len({column.label for column in columns}) < len(columns):

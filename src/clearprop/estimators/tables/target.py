@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy
 
@@ -34,8 +34,6 @@ class ClassTarget:
     labels: tuple[Any, ...]
     several: bool = False
     probability: bool = False
-
-    kind: ClassVar[str] = "classes"
 
     @property
     def n_outputs(self) -> int:
@@ -73,8 +71,6 @@ class NumberTarget:
     scale: tuple[float, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
-
-    kind: ClassVar[str] = "numbers"
 
     @classmethod
     def fit(cls, y: Array, weight: Array | None, objective: str) -> NumberTarget:
