@@ -64,7 +64,7 @@ typedef std::tuple<Index, Index, Index, bool, bool, double, double, bool, double
 typedef std::tuple<std::string, double, double, double, bool, double, double, double, std::vector<double>> OptimizerTuple;
 
 Program program_of(const std::vector<NodeTuple>& nodes, const std::vector<ParameterTuple>& parameters, Index n_buffers,
-                   const std::string& loss, double loss_parameter) {
+                   const std::string& loss, const std::vector<double>& loss_parameters) {
     Program program;
     for (const auto& [box, inputs, width, number, second, owned, buffers] : nodes) {
         Node node{Box::input, Unit::identity, inputs, width, number, second, owned, buffers};
@@ -82,7 +82,7 @@ Program program_of(const std::vector<NodeTuple>& nodes, const std::vector<Parame
     }
     program.n_buffers = n_buffers;
     program.loss = losses.at(loss);
-    program.loss_parameter = loss_parameter;
+    program.loss_parameters = loss_parameters;
     return program;
 }
 
@@ -134,8 +134,8 @@ template <class T> class PythonExecutor {
   public:
     PythonExecutor(const std::string& target, const std::vector<NodeTuple>& nodes,
                    const std::vector<ParameterTuple>& parameters, Index n_buffers, const std::string& loss,
-                   double loss_parameter)
-        : executor_(program_of(nodes, parameters, n_buffers, loss, loss_parameter), kernels(target)) {}
+                   const std::vector<double>& loss_parameters)
+        : executor_(program_of(nodes, parameters, n_buffers, loss, loss_parameters), kernels(target)) {}
 
     void scores(Vector<const T> parameters, Vector<const T> buffers, nb::list inputs, bool link,
                 nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu> out, int threads) {
@@ -213,7 +213,7 @@ template <class T> void bind_executor(nb::module_& m, const char* name) {
     typedef PythonExecutor<T> E;
     nb::class_<E>(m, name)
         .def(nb::init<const std::string&, const std::vector<NodeTuple>&, const std::vector<ParameterTuple>&, Index,
-                      const std::string&, double>())
+                      const std::string&, const std::vector<double>&>())
         .def("scores", &E::scores)
         .def("loss", &E::loss, nb::arg("parameters"), nb::arg("buffers"), nb::arg("inputs"), nb::arg("target").none(),
              nb::arg("weight").none(), nb::arg("training"), nb::arg("seed"), nb::arg("step"), nb::arg("total"),

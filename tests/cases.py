@@ -287,6 +287,7 @@ LOSSES = (
     LossCase(cp.Hinge(), 4, "classes", classes(4)),
     LossCase(cp.SparseReconstruction(2, 0.3), 5, "reals", reals(3)),
     LossCase(cp.SparseReconstruction(1, 0.2, cp.BinaryCrossEntropy()), 3, "labels", labels(2)),
+    LossCase(cp.Quantile((0.1, 0.5, 0.9)), 3, "reals", reals(3)),
 )
 NATIVE_LOSSES = tuple(case for case in LOSSES if type(case.loss) is not cp.SparseReconstruction)
 

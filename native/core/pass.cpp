@@ -29,7 +29,7 @@ template <class T> void Pass<T>::run(const Step<T>& step, const Stage& stage, In
         LossRows<T> rows{};
         const int last = int(program_.nodes.size()) - 1;
         rows.kind = program_.loss;
-        rows.parameter = T(program_.loss_parameter);
+        rows.parameters = loss_parameters_.data();
         rows.columns = node(last).width;
         rows.scores = at(last).value;
         rows.target = step.batch->target;

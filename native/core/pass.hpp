@@ -79,7 +79,8 @@ template <class T> class Pass {
   public:
     Pass(const Program& program, const Plan& plan, const Weights<T>& weights, Workspace<T>& space)
         : inputs_seen(program.nodes.size(), 0.0), program_(program), plan_(plan), weights_(weights),
-          kernels_(weights.kernels), space_(space) {}
+          kernels_(weights.kernels), space_(space),
+          loss_parameters_(program.loss_parameters.begin(), program.loss_parameters.end()) {}
 
     // Before a step without statistics of the batch, by one thread: running ones take their place.
     void prepare(const Step<T>& step);
@@ -122,6 +123,7 @@ template <class T> class Pass {
     const Weights<T>& weights_;
     const Kernels<T>& kernels_;
     Workspace<T>& space_;
+    std::vector<T> loss_parameters_;
 };
 
 }  // namespace clearprop

@@ -57,7 +57,7 @@ struct Program {
     std::vector<Parameter> parameters;
     Index n_parameters = 0, n_buffers = 0;
     LossKind loss = LossKind::squared_error;
-    double loss_parameter = 0.0;
+    std::vector<double> loss_parameters;  // what the kernels' LossRows take
 };
 
 // An optimizer's own numbers; what changes from step to step is given with the step.

@@ -112,7 +112,7 @@ enum class LossKind : int {
 // Loss and gradient at the scores; row r of the batch has row rows[r] of the targets.
 template <class T> struct LossRows {
     LossKind kind;
-    T parameter;             // delta, quantile, label_smoothing
+    const T* parameters;     // delta, label_smoothing; of quantiles one a column
     Index columns;
     Panels<T> scores;
     const T* target;         // (n, columns), or nullptr where `classes` holds class numbers

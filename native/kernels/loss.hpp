@@ -10,7 +10,7 @@ template <class T> CLEARPROP_INLINE V<T> sign(V<T> r) {
 }
 
 // Losses whose row value is a sum over independent outputs: adds to `value`, returns the gradient.
-template <class T, LossKind kind> CLEARPROP_INLINE V<T> elementwise_loss(V<T> s, V<T> y, T parameter, V<T>& value) {
+template <class T, LossKind kind> CLEARPROP_INLINE V<T> elementwise_loss(V<T> s, V<T> y, V<T> parameter, V<T>& value) {
     const V<T> r = s - y, zero{}, one = broadcast(T(1));
     if constexpr (kind == LossKind::squared_error) {
         value = T(0.5) * (r * r);
@@ -26,8 +26,8 @@ template <class T, LossKind kind> CLEARPROP_INLINE V<T> elementwise_loss(V<T> s,
         return select(size <= parameter, r, parameter * sign<T>(r));
     }
     if constexpr (kind == LossKind::quantile) {
-        value = select(r <= T(0), -parameter * r, (T(1) - parameter) * r);
-        return select(r > T(0), one - parameter, select(r < T(0), broadcast(-parameter), r));
+        value = select(r <= T(0), -parameter * r, (one - parameter) * r);
+        return select(r > T(0), one - parameter, select(r < T(0), -parameter, r));
     }
     if constexpr (kind == LossKind::poisson) {
         V<T> e = exp(s);
@@ -47,8 +47,9 @@ template <class T, LossKind kind> void elementwise_rows(const LossRows<T>& l, In
         V<T> total{};
         along_row<T>(l.columns, [&](Index c, Bits<T> real) {
             const Index some = l.columns - c < lanes<T> ? l.columns - c : lanes<T>;
+            const V<T> parameter = kind == LossKind::quantile ? load(l.parameters + c, int(some)) : broadcast(l.parameters[0]);
             V<T> value{}, gradient = elementwise_loss<T, kind>(select(real, load(entry(l.scores, r, c)), V<T>{}),
-                                                               load(target + c, int(some)), l.parameter, value);
+                                                               load(target + c, int(some)), parameter, value);
             total += select(real, value, V<T>{});
             if (l.d.data) store(entry(l.d, r, c), select(real, gradient * l.shares[r], V<T>{}));
         });
@@ -74,7 +75,7 @@ template <class T> CLEARPROP_INLINE V<T> softmax_loss(const LossRows<T>& l, V<T>
 }
 
 template <class T> void softmax_rows(const LossRows<T>& l, Index begin, Index end) {
-    const T smoothing = l.kind == LossKind::cross_entropy ? l.parameter : T(0);
+    const T smoothing = l.kind == LossKind::cross_entropy ? l.parameters[0] : T(0);
     const V<T> lowest = broadcast(T(-__builtin_inf())), zero{};
     if (l.columns <= lanes<T>) {  // a row is one vector
         const Bits<T> real = first<T>(int(l.columns));

@@ -65,7 +65,7 @@ Program program_with_every_box(Unit unit, LossKind loss, Index outputs) {
     program.n_parameters = at;
     program.n_buffers = 2 * width;
     program.loss = loss;
-    program.loss_parameter = 0.4;
+    program.loss_parameters.assign(std::size_t(outputs), 0.4);
     return program;
 }
 

@@ -23,7 +23,7 @@ class Executor32:
         parameters: list[Any],
         n_buffers: int,
         loss: str,
-        loss_parameter: float,
+        loss_parameters: list[float],
         /,
     ) -> None: ...
     def scores(self, *arguments: Any) -> None: ...

@@ -80,7 +80,9 @@ MAKERS = {"reals": reals, "counts": counts, "labels": labels, "classes": classes
 def test_losses_of_many_outputs(case, dtype):
     """A row of scores may take less or more than one vector."""
     for n_outputs in (2, 4, 7, 8, 9, 15, 16, 17, 33):
-        net = cp.Network([cp.Dense(n_outputs)], inputs=3, loss=case.loss, dtype=dtype)
+        levels = isinstance(case.loss, cp.Quantile) and isinstance(case.loss.quantile, tuple)
+        loss = cp.Quantile(tuple(numpy.linspace(0.05, 0.95, n_outputs).tolist())) if levels else case.loss
+        net = cp.Network([cp.Dense(n_outputs)], inputs=3, loss=loss, dtype=dtype)
         y = MAKERS[case.kind](n_outputs)(numpy.random.default_rng(0), 21)
         batch = net.batch(rows_of(21, 3, scale=2.0), y, rows_of(21, seed=2) ** 2)
         for target in TARGETS:

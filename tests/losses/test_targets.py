@@ -74,6 +74,11 @@ WRONG = [
         r"SparseReconstruction: a code of 2 needs a network with more outputs, got 2; end with Concatenate",
     ),
     (lambda: cp.Quantile(1.0), r"Quantile: quantile must be a finite number > 0 and < 1, got 1.0"),
+    (lambda: cp.Quantile((0.5, 0.0)), r"Quantile: quantile must be a finite number > 0 and < 1, got 0.0"),
+    (
+        lambda: cp.Network([cp.Dense(2)], inputs=3, loss=cp.Quantile((0.1, 0.5, 0.9))),
+        r"Quantile: quantile must be a number or have one for each of the 2 outputs, got \(0.1, 0.5, 0.9\)",
+    ),
 ]
 
 

@@ -165,7 +165,8 @@ def _poisson(loss, s, y):
 
 def _quantile(loss, s, y):
     r = y - s
-    return torch.maximum(loss.quantile * r, (loss.quantile - 1) * r).sum(dim=1)
+    q = torch.tensor(loss.quantile, dtype=s.dtype)
+    return torch.maximum(q * r, (q - 1) * r).sum(dim=1)
 
 
 def _sparse_reconstruction(loss, s, y):

@@ -25,7 +25,7 @@ NUMBERS: dict[type, tuple[str, ...]] = {
     layers.LayerNorm: ("epsilon",),
     layers.PeriodicEmbedding: ("frequencies", "width"),
 }
-LOSS_NUMBERS = {losses.Huber: "delta", losses.Quantile: "quantile", losses.CrossEntropy: "label_smoothing"}
+LOSS_NUMBERS = {losses.Huber: "delta", losses.CrossEntropy: "label_smoothing"}
 PENALTIES = (penalties.L2, penalties.L1, penalties.ElasticNet)
 OPTIMIZERS = (
     optimizers.SGD, optimizers.RMSProp, optimizers.AdaGrad, optimizers.Adam, optimizers.AdamW,
@@ -83,10 +83,14 @@ def _refuses_optimizer(optimizer: Optimizer | None) -> str | None:
 
 
 def core_arguments(program: Program) -> tuple[Any, ...]:
-    """Return the program as the core takes it: nodes, parameters, number of buffers, loss and the loss's number."""
-    name, loss = LOSS_NUMBERS.get(type(program.loss)), type(program.loss).__name__
-    number = 0.0 if name is None else float(getattr(program.loss, name))
-    return _nodes(program), _parameters(program), program.graph.buffer_layout().size, loss, number
+    """Return the program as the core takes it: nodes, parameters, number of buffers, loss and the loss's numbers."""
+    loss = program.loss
+    if isinstance(loss, losses.Quantile):
+        numbers = loss.quantiles(program.graph.output.shape[0])
+    else:
+        name = LOSS_NUMBERS.get(type(loss))
+        numbers = [0.0 if name is None else float(getattr(loss, name))]
+    return _nodes(program), _parameters(program), program.graph.buffer_layout().size, type(loss).__name__, numbers
 
 
 def _nodes(program: Program) -> list[Any]:

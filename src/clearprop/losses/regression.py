@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from clearprop.errors import DataError
+from clearprop.errors import ArgumentError, DataError
 from clearprop.losses.base import Array, Loss
 from clearprop.losses.targets import first_row
-from clearprop.validation import check_real
+from clearprop.validation import check_real, show
 
 __all__ = ["AbsoluteError", "Huber", "Poisson", "Quantile", "SquaredError"]
 
@@ -115,15 +115,16 @@ class Huber(Loss):
 
 @dataclass(frozen=True)
 class Quantile(Loss):
-    """l = sum_k max(q r, (q - 1) r) with r = y - s: its optimum is the quantile q (the pinball loss).
+    """l = sum_k max(q_k r_k, (q_k - 1) r_k) with r = y - s: its optimum are the quantiles q_k (the pinball loss).
 
-    ds = -q where s < y, 1 - q where s > y, 0 where they are equal. s, y and ds have shape (n, n_outputs), l (n,), in
-    the network's dtype.
+    ds_k = -q_k where s_k < y_k, 1 - q_k where s_k > y_k, 0 where they are equal. s, y and ds have shape
+    (n, n_outputs), l (n,), in the network's dtype.
 
     Parameters
     ----------
-    quantile : float in (0, 1), default=0.5
-        The quantile to predict; 0.5 is half the absolute error. ArgumentError outside the range.
+    quantile : float in (0, 1), or tuple of them, default=0.5
+        The quantile to predict, or one for each output; 0.5 is half the absolute error. ArgumentError outside the
+        range, or where there are not as many as outputs.
 
     Examples
     --------
@@ -139,20 +140,37 @@ class Quantile(Loss):
     Koenker and Bassett (1978), "Regression quantiles".
     """
 
-    quantile: float = 0.5
+    quantile: float | tuple[float, ...] = 0.5
 
     def __post_init__(self) -> None:
-        check_real("Quantile", "quantile", self.quantile, low=0.0, high=1.0, closed="neither")
+        for level in self.quantile if isinstance(self.quantile, tuple) else (self.quantile,):
+            check_real("Quantile", "quantile", level, low=0.0, high=1.0, closed="neither")
+
+    def quantiles(self, n_outputs: int) -> list[float]:
+        """Return the quantile of every output."""
+        levels = self.quantile if isinstance(self.quantile, tuple) else (self.quantile,) * n_outputs
+        return [float(level) for level in levels]
+
+    def check_outputs(self, n_outputs: int) -> None:
+        """Raise `ArgumentError` unless there is a quantile for every output."""
+        if len(self.quantiles(n_outputs)) != n_outputs:
+            raise ArgumentError(
+                f"Quantile: quantile must be a number or have one for each of the {n_outputs} outputs, got "
+                f"{show(self.quantile)}."
+            )
 
     def values(self, xp: Any, scores: Array, y: Array) -> Array:
         """Return sum max(q r, (q - 1) r)."""
-        r = y - scores
-        return xp.sum(xp.where(r >= 0, self.quantile * r, (self.quantile - 1) * r), axis=1)
+        q, r = self._levels(xp, scores), y - scores
+        return xp.sum(xp.where(r >= 0, q * r, (q - 1) * r), axis=1)
 
     def gradient(self, xp: Any, scores: Array, y: Array) -> Array:
         """Return -q below the target, 1 - q above it."""
-        above = xp.sign(scores - y)
-        return xp.where(above > 0, (1 - self.quantile) * above, self.quantile * above)
+        q, above = self._levels(xp, scores), xp.sign(scores - y)
+        return xp.where(above > 0, (1 - q) * above, q * above)
+
+    def _levels(self, xp: Any, scores: Array) -> Array:
+        return xp.asarray(self.quantiles(scores.shape[1]), dtype=scores.dtype)
 
 
 @dataclass(frozen=True)
