@@ -4,6 +4,7 @@ import numpy
 import pandas
 import polars
 import pytest
+import scipy.special
 
 import clearprop as cp
 from clearprop.engines import native
@@ -99,7 +100,8 @@ def test_members_are_validated_on_rows_that_do_not_overlap():
     rows = numpy.concatenate([member.held_out for member in model.members_])
     assert sorted(rows.tolist()) == list(range(len(table)))
     inputs = model.preprocessing_.transform(model._table(table, reset=False))
-    mean = numpy.mean([member.network.predict(inputs) for member in model.members_], axis=0, dtype=numpy.float64)
+    scores = [member.network.scores(inputs).astype(numpy.float64) for member in model.members_]
+    mean = numpy.mean([scipy.special.softmax(s / model.target_.temperature, axis=1) for s in scores], axis=0)
     numpy.testing.assert_allclose(model.predict_proba(table), mean, rtol=1e-12)
 
 
@@ -227,3 +229,98 @@ def test_presets_differ_in_effort():
     for recipe in PRESETS.values():
         net = recipe.network(fitted, ClassTarget(("a", "b")), seed=0)
         assert net.refusals(recipe.optimizer(net, ClassTarget(("a", "b")))) == {}
+
+
+def uneven(n: int, seed: int) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """Numbers whose spread grows with x; their quantile of 0.9 is 1 + 1.2816 x."""
+    random = numpy.random.default_rng(seed)
+    X = random.uniform(0.1, 3.0, size=(n, 1))
+    return X, 1.0 + X[:, 0] * random.normal(size=n)
+
+
+def test_quantiles():
+    (X, y), (new, _) = uneven(2000, 0), uneven(200, 1)
+    levels = [0.1, 0.5, 0.9]
+    model = cp.Regressor(QUICK, objective="quantile", quantile=levels, random_state=0).fit(X, y)
+    found = model.predict(new)
+    assert found.shape == (200, 3)
+    assert (numpy.diff(found, axis=1) >= 0.0).all()
+    true = 1.0 + new * [-1.2816, 0.0, 1.2816]
+    assert abs(found - true).mean() < 0.25
+    one = cp.Regressor(QUICK, objective="quantile", quantile=0.9, random_state=0).fit(X, y)
+    assert one.predict(new).shape == (200,)
+    assert abs(one.predict(new) - true[:, 2]).mean() < 0.25
+    for wrong in (None, [0.9, 0.1], []):
+        with pytest.raises(cp.ArgumentError, match=r"objective='quantile' needs quantile=0.9, or several in ascending"):
+            cp.Regressor(QUICK, objective="quantile", quantile=wrong).fit(X, y)
+    with pytest.raises(DataError, match=r"objective='quantile' takes one column, got y of shape \(2000, 2\)"):
+        cp.Regressor(QUICK, objective="quantile", quantile=0.5).fit(X, numpy.stack([y, y], axis=1))
+
+
+@pytest.mark.parametrize("coverage", [0.5, 0.9])
+@pytest.mark.parametrize(
+    "options", [{}, {"objective": "absolute_error"}, {"objective": "quantile", "quantile": (0.05, 0.95)}]
+)
+def test_intervals_cover_what_they_promise(options, coverage):
+    (X, y), (new, true) = uneven(1000, 0), uneven(1000, 1)
+    model = cp.Regressor(FEW, random_state=0, **options).fit(X, y)
+    low, high = model.predict_interval(new, coverage=coverage).T
+    inside = (low <= true) & (true <= high)
+    deviation = numpy.sqrt(2 * coverage * (1 - coverage) / 1000)  # of a share of 1,000 rows, and of 1,000 held out
+    assert abs(inside.mean() - coverage) < 4 * deviation
+    if "quantile" in options:  # wide where the values spread
+        assert (high - low)[new[:, 0] > 2].mean() > 1.5 * (high - low)[new[:, 0] < 1].mean()
+    else:
+        numpy.testing.assert_allclose(high - low, (high - low)[0])
+
+
+def test_intervals_of_counts_and_of_several_numbers():
+    random = numpy.random.default_rng(0)
+    X = random.uniform(0.0, 3.0, size=(1000, 1))
+    y = random.poisson(numpy.exp(X[:, 0]))
+    ends = cp.Regressor(QUICK, objective="poisson", random_state=0).fit(X[:800], y[:800]).predict_interval(X[800:])
+    assert ends.min() >= 0.0
+    inside = (ends[:, 0] <= y[800:]) & (y[800:] <= ends[:, 1])
+    assert 0.82 < inside.mean() < 0.98
+    width = ends[:, 1] - ends[:, 0]
+    assert width[X[800:, 0] > 2.5].mean() > 1.5 * width[X[800:, 0] < 0.5].mean()
+    both = cp.Regressor(FEW, random_state=0).fit(X, numpy.stack([y, 1000.0 * y], axis=1)).predict_interval(X[:7])
+    assert both.shape == (7, 2, 2)
+    assert (numpy.diff(both[:, 1], axis=1) > 100.0 * numpy.diff(both[:, 0], axis=1)).all()
+
+
+def test_a_coverage_that_the_rows_cannot_tell():
+    X, y = uneven(40, 0)
+    model = cp.Regressor(FEW, random_state=0).fit(X, y)
+    assert model.predict_interval(X, coverage=0.97).shape == (40, 2)  # 40 held-out rows tell 40 / 41
+    with pytest.raises(DataError, match=r"coverage=0.98 needs 49 held-out rows or more, got 40; fit more rows"):
+        model.predict_interval(X, coverage=0.98)
+    with pytest.raises(cp.ArgumentError, match=r"coverage must be a finite number > 0 and < 1, got 1.0"):
+        model.predict_interval(X, coverage=1.0)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_the_temperature_fits_the_held_out_rows(several):
+    """Scores that are three times as sure as they should be are divided by three."""
+    random = numpy.random.default_rng(0)
+    scores = random.normal(size=(4000, 3))
+    p = 1.0 / (1.0 + numpy.exp(-scores)) if several else numpy.exp(scores) / numpy.exp(scores).sum(axis=1)[:, None]
+    y = random.random((4000, 3)) < p if several else (p.cumsum(axis=1) < random.random((4000, 1))).sum(axis=1)
+    target = ClassTarget((0, 1, 2), several=several).calibrate(3.0 * scores, y, None)
+    assert target.temperature == pytest.approx(3.0, rel=0.1)
+    numpy.testing.assert_allclose(target.prediction(3.0 * scores), p, atol=0.02)
+
+
+def test_no_probability_is_1_because_all_held_out_rows_are_right():
+    target = ClassTarget(("no", "yes")).calibrate(numpy.array([[-5.0, 5.0]] * 8), numpy.ones(8, dtype=int), None)
+    numpy.testing.assert_allclose(target.prediction(numpy.array([[-5.0, 5.0]])), [[0.1, 0.9]], rtol=1e-3)
+
+
+def test_probabilities_are_calibrated():
+    random = numpy.random.default_rng(0)
+    X = random.normal(size=(3000, 2))
+    p = 1.0 / (1.0 + numpy.exp(-2.0 * X[:, 0]))
+    y = random.random(3000) < p
+    for objective in ("error", "probability"):
+        model = cp.Classifier(QUICK, objective=objective, random_state=0).fit(X[:2000], y[:2000])
+        assert abs(model.predict_proba(X[2000:])[:, 1] - p[2000:]).mean() < 0.05

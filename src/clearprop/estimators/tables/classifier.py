@@ -13,6 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from clearprop.errors import DataError
 from clearprop.estimators.tables.estimator import TableEstimator
 from clearprop.estimators.tables.target import ClassTarget
+from clearprop.estimators.tables.training import HeldOut
 from clearprop.validation import show
 
 __all__ = ["Classifier"]
@@ -133,8 +134,14 @@ class Classifier(ClassifierMixin, TableEstimator):
         self.target_ = ClassTarget(tuple(self.classes_.tolist()), several, self.objective == "probability")
         return self._fit(table, codes.astype(numpy.float32) if several else codes, weight, None if several else codes)
 
+    def _learn_from_held_out(self, rows: HeldOut) -> None:
+        self.target_ = self.target_.calibrate(rows.scores, rows.y, rows.weight)
+
     def predict_proba(self, X: Any) -> Array:
-        """Return probabilities, shape (n, n_classes), in the order of `classes_`."""
+        """Return probabilities, shape (n, n_classes), in the order of `classes_`.
+
+        They are means over the networks, whose scores are divided by a temperature that fits the held-out rows.
+        """
         return self._mean_prediction(X)
 
     def predict(self, X: Any) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC
+from abc import ABC, abstractmethod
 from contextlib import nullcontext
 from numbers import Real
 from typing import Any, ClassVar, Self
@@ -26,7 +26,7 @@ from clearprop.estimators.tables.frame import is_frame, table_of
 from clearprop.estimators.tables.preprocessing import Preprocessing
 from clearprop.estimators.tables.recipe import PRESETS, Recipe
 from clearprop.estimators.tables.target import ClassTarget, NumberTarget
-from clearprop.estimators.tables.training import Member, Task, train_members
+from clearprop.estimators.tables.training import HeldOut, Member, Task, train_members
 from clearprop.training.progress import progress_bar
 
 __all__ = ["TableEstimator"]
@@ -101,15 +101,20 @@ class TableEstimator(ABC, BaseEstimator):
                 self.time_limit,
                 tell,
             )
+        self._learn_from_held_out(task.held_out(self.members_))
         return self
+
+    @abstractmethod
+    def _learn_from_held_out(self, rows: HeldOut) -> None:
+        """Learn how far the networks can be trusted from rows that they have not learned from."""
 
     def _mean_prediction(self, X: Any) -> Array:
         """Return the mean of what the networks predict, float64 of shape (n, n_outputs)."""
         check_is_fitted(self)
         inputs = self.preprocessing_.transform(self._table(X, reset=False))
         fed = inputs if len(inputs) > 1 else inputs[0]
-        total = sum(member.network.predict(fed).astype(numpy.float64) for member in self.members_)
-        return total / len(self.members_)
+        predictions = (self.target_.prediction(member.scores(fed)) for member in self.members_)
+        return sum(predictions) / len(self.members_)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy
 from sklearn.base import RegressorMixin, _fit_context
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array
 
+from clearprop.errors import ArgumentError
 from clearprop.estimators.tables.estimator import TableEstimator
+from clearprop.estimators.tables.intervals import conformity_scores, interval
 from clearprop.estimators.tables.target import OBJECTIVES, NumberTarget
+from clearprop.estimators.tables.training import HeldOut
+from clearprop.validation import show
 
 __all__ = ["Regressor"]
 
@@ -28,8 +34,10 @@ class Regressor(RegressorMixin, TableEstimator):
     preset : {"fast", "balanced", "best"} or Recipe, default="balanced"
         How much time to spend: one network by a small recipe; four, or ten, by the full recipe of RealMLP, each
         validated on other rows, whose predictions are averaged.
-    objective : {"squared_error", "absolute_error", "poisson"}, default="squared_error"
-        What is predicted: the mean, the median, or the mean of a count.
+    objective : {"squared_error", "absolute_error", "poisson", "quantile"}, default="squared_error"
+        What is predicted: the mean, the median, the mean of a count, or quantiles.
+    quantile : float in (0, 1), sequence of them in ascending order, or None
+        The quantiles, where they are the objective.
     categorical_features : array-like of str, int or bool, or None
         Columns whose numbers are names of categories, by name, place or mask.
     time_limit : float > 0 or None
@@ -45,6 +53,8 @@ class Regressor(RegressorMixin, TableEstimator):
         How the columns become the inputs of the networks.
     members_ : list of Member
         The networks (``members_[0].network``), the rows that each was validated on, and its learning curve.
+    conformity_scores_ : ndarray of shape (n_held_out, n_outputs)
+        How far the held-out rows lie from their predictions, in ascending order: what `predict_interval` reads.
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
@@ -55,6 +65,9 @@ class Regressor(RegressorMixin, TableEstimator):
     >>> X = numpy.linspace(0.0, 1.0, 200)[:, None]
     >>> model = cp.Regressor(preset="fast", random_state=0).fit(X, 1e6 * X[:, 0])
     >>> bool(abs(model.predict([[0.5]])[0] - 5e5) < 2e4)
+    True
+    >>> low, high = model.predict_interval([[0.5]], coverage=0.9)[0]
+    >>> bool(low < 5e5 < high)
     True
 
     References
@@ -67,6 +80,7 @@ class Regressor(RegressorMixin, TableEstimator):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **TableEstimator._parameter_constraints,
         "objective": [StrOptions(set(OBJECTIVES))],
+        "quantile": [Interval(Real, 0, 1, closed="neither"), "array-like", None],
     }
 
     def __init__(
@@ -74,6 +88,7 @@ class Regressor(RegressorMixin, TableEstimator):
         preset: Any = "balanced",
         *,
         objective: str = "squared_error",
+        quantile: Any = None,
         categorical_features: Any = None,
         time_limit: float | None = None,
         random_state: Any = None,
@@ -81,6 +96,7 @@ class Regressor(RegressorMixin, TableEstimator):
     ) -> None:
         self.preset = preset
         self.objective = objective
+        self.quantile = quantile
         self.categorical_features = categorical_features
         self.time_limit = time_limit
         self.random_state = random_state
@@ -107,11 +123,68 @@ class Regressor(RegressorMixin, TableEstimator):
         table, y, weight = self._rows(X, y, sample_weight)
         self._one_column = y.ndim == 1
         y = check_array(y.reshape(len(y), -1), dtype=numpy.float64, input_name="y")
-        self.target_ = NumberTarget.fit(y, weight, self.objective)
+        self.target_ = NumberTarget.fit(y, weight, self.objective, self._quantiles())
         return self._fit(table, self.target_.encode(y).astype(numpy.float32), weight, None)
 
+    def _quantiles(self) -> tuple[float, ...]:
+        """Return the quantiles to predict, none unless they are the objective."""
+        if self.objective != "quantile":
+            return ()
+        levels = numpy.ravel([] if self.quantile is None else self.quantile).tolist()
+        if not levels or any(low >= high for low, high in pairwise(levels)):
+            raise ArgumentError(
+                "Regressor: objective='quantile' needs quantile=0.9, or several in ascending order such as "
+                f"[0.05, 0.5, 0.95]; got {show(self.quantile)}."
+            )
+        return tuple(levels)
+
+    def _learn_from_held_out(self, rows: HeldOut) -> None:
+        prediction = self.target_.decode(self.target_.prediction(rows.scores))
+        y, _ = self.target_.bounds(self.target_.decode(rows.y))
+        self.conformity_scores_ = conformity_scores(self.target_, prediction, y)
+
     def predict(self, X: Any) -> Array:
-        """Return the mean prediction of the networks, within the range of the target in training."""
+        """Return the mean prediction of the networks, within the range of the target in training.
+
+        Returns
+        -------
+        array of shape (n,), (n, n_outputs) or (n, n_quantiles)
+            float64. Of several quantiles a column each.
+        """
         mean = self._mean_prediction(X)
         prediction = self.target_.decode(mean)
-        return prediction[:, 0] if self._one_column else prediction
+        return prediction[:, 0] if self._one_column and prediction.shape[1] == 1 else prediction
+
+    def predict_interval(self, X: Any, coverage: float = 0.9) -> Array:
+        """Return intervals that hold the true value with a given probability.
+
+        They reach as far from the prediction as the held-out rows of training ask for. That makes them right on average
+        for rows that come from where those of training came from. With ``objective="quantile"`` and two or more
+        quantiles they are wide where the values spread, else all have the same width (counts: of their roots).
+
+        Parameters
+        ----------
+        X : data frame, or array-like of shape (n, n_features)
+            Rows.
+        coverage : float in (0, 1), default=0.9
+            The probability.
+
+        Returns
+        -------
+        array of shape (n, 2), or (n, n_outputs, 2) where several numbers are predicted
+            Lower and upper ends, float64.
+
+        Raises
+        ------
+        DataError
+            If there are too few held-out rows for that coverage.
+
+        References
+        ----------
+        Lei et al. (2018), "Distribution-free predictive inference for regression"; Romano et al. (2019),
+        "Conformalized quantile regression".
+        """
+        mean = self._mean_prediction(X)
+        prediction = self.target_.decode(mean)
+        ends = interval(self.target_, prediction, self.conformity_scores_, coverage)
+        return ends[:, 0] if self._one_column else ends

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy
+from scipy.optimize import minimize_scalar
 
 from clearprop.errors import DataError
-from clearprop.losses import AbsoluteError, BinaryCrossEntropy, CrossEntropy, Loss, Poisson, SquaredError
+from clearprop.losses import AbsoluteError, BinaryCrossEntropy, CrossEntropy, Loss, Poisson, Quantile, SquaredError
 
 __all__ = ["OBJECTIVES", "ClassTarget", "NumberTarget"]
 
 Array = Any
 
-OBJECTIVES = {"squared_error": "rmse", "absolute_error": "mae", "poisson": "loss"}  # and what chooses the epoch
+EXPONENTS = (-4.0, 4.0)  # temperatures from 1 / 55 to 55
+# and what chooses the epoch
+OBJECTIVES = {"squared_error": "rmse", "absolute_error": "mae", "poisson": "loss", "quantile": "loss"}
 
 
 @dataclass(frozen=True)
@@ -29,11 +33,14 @@ class ClassTarget:
         Whether a row may have several, or none.
     probability : bool
         Whether probabilities matter more than the winner: no label smoothing, and the loss chooses the epoch.
+    temperature : float
+        What the scores of the networks are divided by before they become probabilities.
     """
 
     labels: tuple[Any, ...]
     several: bool = False
     probability: bool = False
+    temperature: float = 1.0
 
     @property
     def n_outputs(self) -> int:
@@ -51,6 +58,29 @@ class ClassTarget:
         """What chooses the epoch."""
         return "validation_loss" if self.probability else "validation_accuracy"
 
+    def prediction(self, scores: Array) -> Array:
+        """Return the probabilities, float64 of shape (n, n_outputs), that scores of a network mean."""
+        return self.loss(0.0).prediction(numpy, scores / self.temperature)
+
+    def calibrate(self, scores: Array, y: Array, weight: Array | None) -> ClassTarget:
+        """Return the target with the temperature that fits scores of rows that the networks have not learned from.
+
+        It minimises the cross-entropy (Guo et al. 2017, "On calibration of modern neural networks"), of which each
+        class is given a row of its own beforehand, as in Laplace's rule: where all n rows are right, the probability
+        of the right one of k classes becomes (n + 1) / (n + k) at most and not 1.
+        """
+        if self.several:
+            loss: Loss = BinaryCrossEntropy()
+            y = (y * len(y) + 1.0) / (len(y) + 2.0)
+        else:
+            loss = CrossEntropy(label_smoothing=self.n_outputs / (len(y) + self.n_outputs))
+
+        def cost(exponent: float) -> float:
+            values = loss.values(numpy, scores / math.exp(exponent), y)
+            return float(numpy.average(values, weights=weight))
+
+        return replace(self, temperature=math.exp(minimize_scalar(cost, bounds=EXPONENTS, method="bounded").x))
+
 
 @dataclass(frozen=True)
 class NumberTarget:
@@ -64,6 +94,8 @@ class NumberTarget:
         Of each column; for counts the mean is 0 and the scale the mean.
     low, high : tuple of float
         The range of each column, which predictions do not leave.
+    quantiles : tuple of float
+        What is predicted of a single column, in ascending order, where the objective is ``"quantile"``.
     """
 
     objective: str
@@ -71,10 +103,15 @@ class NumberTarget:
     scale: tuple[float, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
+    quantiles: tuple[float, ...] = ()
 
     @classmethod
-    def fit(cls, y: Array, weight: Array | None, objective: str) -> NumberTarget:
-        """Return the target that fits numbers of shape (n, n_outputs)."""
+    def fit(cls, y: Array, weight: Array | None, objective: str, quantiles: tuple[float, ...] = ()) -> NumberTarget:
+        """Return the target that fits numbers of shape (n, n_columns)."""
+        if quantiles and y.shape[1] > 1:
+            raise DataError(
+                f"objective='quantile' takes one column, got y of shape {y.shape}; fit a Regressor for each column."
+            )
         if objective == "poisson" and y.min() < 0.0:
             raise DataError(
                 f"objective='poisson' needs y >= 0, got {y.min():g}; use 'squared_error' for other numbers."
@@ -88,15 +125,18 @@ class NumberTarget:
             raise DataError(f"y has numbers too large to scale, up to {numpy.abs(y).max():g}; rescale it.")
         scale = numpy.where(scale > 0.0, scale, 1.0)
         mean = numpy.zeros_like(mean) if objective == "poisson" else mean
-        return cls(objective, *(tuple(map(float, values)) for values in (mean, scale, y.min(axis=0), y.max(axis=0))))
+        low, high = y.min(axis=0), y.max(axis=0)
+        return cls(objective, _floats(mean), _floats(scale), _floats(low), _floats(high), quantiles)
 
     @property
     def n_outputs(self) -> int:
-        """Outputs of the network: one a column."""
-        return len(self.mean)
+        """Outputs of the network: one a column, or one a quantile."""
+        return len(self.quantiles or self.mean)
 
     def loss(self, smoothing: float) -> Loss:
         """Return the loss."""
+        if self.quantiles:
+            return Quantile(self.quantiles)
         return {"squared_error": SquaredError, "absolute_error": AbsoluteError, "poisson": Poisson}[self.objective]()
 
     @property
@@ -105,9 +145,23 @@ class NumberTarget:
         return f"validation_{OBJECTIVES[self.objective]}"
 
     def encode(self, y: Array) -> Array:
-        """Return the scaled target."""
-        return (y - numpy.array(self.mean)) / numpy.array(self.scale)
+        """Return the scaled target, of shape (n, n_outputs)."""
+        scaled = (y - numpy.array(self.mean)) / numpy.array(self.scale)
+        return numpy.broadcast_to(scaled, (len(y), self.n_outputs))
+
+    def prediction(self, scores: Array) -> Array:
+        """Return the scaled prediction, float64 of shape (n, n_outputs), that scores of a network mean."""
+        return self.loss(0.0).prediction(numpy, scores)
 
     def decode(self, prediction: Array) -> Array:
-        """Return what a prediction of the network means, within the range."""
-        return numpy.clip(prediction * numpy.array(self.scale) + numpy.array(self.mean), self.low, self.high)
+        """Return what a scaled prediction means, within the range; quantiles in ascending order."""
+        y = numpy.clip(prediction * numpy.array(self.scale) + numpy.array(self.mean), self.low, self.high)
+        return numpy.sort(y, axis=1) if self.quantiles else y
+
+    def bounds(self, prediction: Array) -> tuple[Array, Array]:
+        """Return the lowest and the highest of the decoded quantiles, or twice the prediction, (n, n_columns)."""
+        return (prediction[:, :1], prediction[:, -1:]) if self.quantiles else (prediction, prediction)
+
+
+def _floats(values: Array) -> tuple[float, ...]:
+    return tuple(map(float, values))

@@ -23,7 +23,7 @@ from clearprop.training.initialization import initialize_from_data
 from clearprop.training.metrics import is_better_greater
 from clearprop.training.run import Run
 
-__all__ = ["Member", "Task", "train_members"]
+__all__ = ["HeldOut", "Member", "Task", "train_members"]
 
 Array = Any
 
@@ -59,6 +59,31 @@ class Task:
         X = [x[rows] for x in self.inputs]
         return X if len(X) > 1 else X[0], self.y[rows], None if self.weight is None else self.weight[rows]
 
+    def held_out(self, members: Sequence[Member]) -> HeldOut:
+        """Return all rows that members were validated on, with the scores that each gives its own."""
+        rows = numpy.concatenate([member.held_out for member in members])
+        scores = numpy.concatenate([member.scores(self.rows(member.held_out)[0]) for member in members])
+        return HeldOut(scores, *self.rows(rows)[1:])
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Rows that networks were validated on, and what these make of them.
+
+    Attributes
+    ----------
+    scores : array of shape (n, n_outputs)
+        Float64.
+    y : array
+        Targets, as the networks learn them.
+    weight : array of shape (n,) or None
+        Weights.
+    """
+
+    scores: Array
+    y: Array
+    weight: Array | None
+
 
 @dataclass
 class Member:
@@ -80,6 +105,10 @@ class Member:
     held_out: Array
     history: dict[str, list[float]] = field(default_factory=dict)
     best_epoch: int = 0
+
+    def scores(self, X: Any) -> Array:
+        """Return the scores of rows, float64 of shape (n, n_outputs)."""
+        return self.network.scores(X).astype(numpy.float64)
 
     def train(self, recipe: Recipe, task: Task, seed: int, goes_on: Callable[[EpochReport], bool]) -> None:
         """Train on all other rows, as long as `goes_on` says so after an epoch, and keep the best parameters."""
