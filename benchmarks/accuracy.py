@@ -18,9 +18,9 @@ what its library's documentation asks to be done to a table (`contestants` says 
 The error on a set is the mean over its splits. The summary is the shifted geometric mean over the sets of Holzmueller,
 Grinsztajn and Steinwart (2024), exp(mean(log(error + 0.01))), taken of the errors that the table shows. (Their own
 figures take the logarithm of each split's error.) Log loss and calibration error (15 bins, most probable class) are
-means over splits, then over sets. Seconds of `fit` and `predict` include what is done to the table; they are means over
-splits, then totals over sets. Each contestant has a process of its own that is held to the threads and makes a small
-fit beforehand, so that loading libraries does not count.
+means over splits, then over sets, and so is the coverage of 90 % intervals. Seconds of `fit` and `predict` include what
+is done to the table; they are means over splits, then totals over sets. Each contestant has a process of its own that
+is held to the threads and makes a small fit beforehand, so that loading libraries does not count.
 
 Who fails on a set is shown as failed there, and has no summary. Progress goes to standard error, and --json is written
 after every set. Figures of an earlier run are shown beside new ones by --with.
@@ -46,6 +46,7 @@ from tabular import (
     KINDS,
     TableTask,
     calibration_error,
+    coverage,
     error_rate,
     find_sets,
     log_loss,
@@ -98,6 +99,8 @@ def measure(crew: Crew, key: str, task: TableTask, folder: Path) -> Score:
         predicted = numpy.asarray(worker.call("prediction")["result"])
         if task.is_regression:
             score.error = relative_rmse(task.y_test, predicted)
+            if intervals := worker.call("intervals")["result"]:
+                score.coverage = coverage(task.y_test, numpy.asarray(intervals))
         else:
             score.error = error_rate(task.y_test, predicted)
             probabilities = numpy.asarray(worker.call("probabilities")["result"])

@@ -82,6 +82,8 @@ def print_kind(kind: str, columns: Mapping[str, Column], sets: Sequence[str]) ->
     if kind == "classification":
         table.append(_summary_cells(columns, "log loss, mean", "log_loss", statistics.mean, digits=4))
         table.append(_summary_cells(columns, "calibration error, mean", "calibration_error", statistics.mean, digits=4))
+    else:
+        table.append(_summary_cells(columns, "coverage of 90 % intervals, mean", "coverage", statistics.mean, digits=3))
     table += [
         _summary_cells(columns, "fit, total s", "fit_seconds", sum),
         _summary_cells(columns, "fit, slowest set, s", "fit_seconds", max),

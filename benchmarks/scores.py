@@ -32,6 +32,8 @@ class Score:
         For the training rows, and for the test rows.
     log_loss, calibration_error : float or None
         Of classifiers.
+    coverage : float or None
+        Share of the test rows within their interval of 90 %, of regressors that have intervals.
     """
 
     kind: str
@@ -45,6 +47,7 @@ class Score:
     predict_seconds: float | None = None
     log_loss: float | None = None
     calibration_error: float | None = None
+    coverage: float | None = None
 
     def __str__(self) -> str:
         if self.status != "ok":
@@ -52,7 +55,7 @@ class Score:
         return f"error {self.error:.4f}, fit {self.fit_seconds:.2f} s, predict {self.predict_seconds:.2f} s"
 
 
-FIGURES = ("error", "fit_seconds", "predict_seconds", "log_loss", "calibration_error")
+FIGURES = ("error", "fit_seconds", "predict_seconds", "log_loss", "calibration_error", "coverage")
 
 
 def read_runs(path: Path) -> list[tuple[dict[str, Any], list[Score]]]:

@@ -116,6 +116,11 @@ def calibration_error(y: Any, probabilities: Any) -> float:
     return float(numpy.abs(gaps).sum() / len(y))
 
 
+def coverage(y: Any, intervals: Any) -> float:
+    """Return the share of values that lie within their interval, an array of shape (n, 2)."""
+    return float(numpy.mean((intervals[:, 0] <= y) & (y <= intervals[:, 1])))
+
+
 def shifted_geometric_mean(errors: Sequence[float]) -> float:
     """Return exp(mean(log(error + 0.01))), with an error a set (Holzmueller et al. 2024)."""
     return math.exp(numpy.mean(numpy.log(numpy.asarray(errors) + SHIFT)))

@@ -61,6 +61,10 @@ class TableContestant(ABC):
         """Return what `predict` has found."""
         return numpy.asarray(self.predicted).reshape(len(self.task.y_test)).tolist()
 
+    def intervals(self) -> list[list[float]]:
+        """Return for each row of the test table an interval of 90 %, or nothing."""
+        return []
+
     def probabilities(self) -> list[list[float]]:
         """Return the probabilities of the classes for the test table."""
         return numpy.asarray(self.model.predict_proba(self.prepare(self.task.X_test))).tolist()

@@ -19,6 +19,11 @@ class Fast(TableContestant):
         make = cp.Regressor if self.task.is_regression else cp.Classifier
         return make(preset=self.preset, random_state=self.task.seed)
 
+    def intervals(self) -> list[list[float]]:
+        """Return the prediction intervals of the test table."""
+        ends: list[list[float]] = self.model.predict_interval(self.task.X_test, coverage=0.9).tolist()
+        return ends
+
 
 class Balanced(Fast):
     """The same with ``preset="balanced"``."""

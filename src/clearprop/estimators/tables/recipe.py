@@ -9,7 +9,7 @@ from clearprop.estimators.options import ACTIVATIONS
 from clearprop.estimators.tables.preprocessing import Preprocessing
 from clearprop.estimators.tables.target import ClassTarget, NumberTarget
 from clearprop.graph import Input
-from clearprop.initializers import Constant, Normal
+from clearprop.initializers import Constant, LeCun, Normal
 from clearprop.layers import Concatenate, Dense, Dropout, Parametric, PeriodicEmbedding, Scale
 from clearprop.network import Network
 from clearprop.optimizers import AdamW
@@ -37,6 +37,8 @@ class Recipe:
         Whether numbers are embedded by cosines of learned frequencies.
     scale : bool
         Whether every input has a learned factor.
+    ntk : bool
+        Whether weights have deviation 1 and products are divided by sqrt(n_in); else the deviation is 1 / sqrt(n_in).
     data_driven : bool
         Whether weights and biases are fitted to the data before the first update.
     robust : bool
@@ -66,6 +68,7 @@ class Recipe:
     parametric: bool = True
     periodic: bool = True
     scale: bool = True
+    ntk: bool = True
     data_driven: bool = True
     robust: bool = True
     max_flags: int = 8
@@ -84,7 +87,7 @@ class Recipe:
             check_integer("Recipe", "hidden", units, minimum=1)
         if self.activation is not None:
             check_choice("Recipe", "activation", self.activation, ACTIVATIONS)
-        for name in ("parametric", "periodic", "scale", "data_driven", "robust", "schedule"):
+        for name in ("parametric", "periodic", "scale", "ntk", "data_driven", "robust", "schedule"):
             check_bool("Recipe", name, getattr(self, name))
         for name in ("max_flags", "batch_size", "epochs", "members"):
             check_integer("Recipe", name, getattr(self, name), minimum=1)
@@ -106,12 +109,13 @@ class Recipe:
         if self.scale:
             h = Scale()(h)
         activation: Any = ACTIVATIONS[self.activation or ("selu" if isinstance(target, ClassTarget) else "mish")]()
+        weights = Normal(1.0) if self.ntk else LeCun("normal")
         for units in self.hidden:
-            h = Dense(units, ntk=True, initializer=Normal(1.0), bias_initializer=Normal(1.0))(h)
+            h = Dense(units, ntk=self.ntk, initializer=weights, bias_initializer=Normal(1.0))(h)
             h = Parametric(activation)(h) if self.parametric else activation(h)
             if self.dropout:
                 h = Dropout(self.dropout)(h)
-        h = Dense(target.n_outputs, ntk=True, initializer=Constant(0.0))(h)
+        h = Dense(target.n_outputs, ntk=self.ntk, initializer=Constant(0.0))(h)
         return Network(h, loss=target.loss(self.label_smoothing), seed=seed)
 
     def optimizer(self, net: Network, target: ClassTarget | NumberTarget) -> AdamW:
