@@ -296,7 +296,7 @@ NATIVE_LOSSES = tuple(case for case in LOSSES if type(case.loss) is not cp.Spars
 OPTIMIZERS = (
     cp.SGD(0.1),
     cp.SGD(0.1, momentum=0.9),
-    cp.SGD(0.1, momentum=0.9, nesterov=True),
+    cp.SGD(0.05, momentum=0.9, nesterov=True),
     cp.AdaGrad(0.1),
     cp.RMSProp(0.01, alpha=0.9),
     cp.Adam(0.05),

@@ -13,8 +13,8 @@ N_STEPS = 10
 TWINS = {  # ours -> the same in torch.optim; `groups` has the weights first and the biases second
     cp.SGD(0.1): lambda groups: torch.optim.SGD(groups, lr=0.1),
     cp.SGD(0.1, momentum=0.9): lambda groups: torch.optim.SGD(groups, lr=0.1, momentum=0.9),
-    cp.SGD(0.1, momentum=0.9, nesterov=True): lambda groups: torch.optim.SGD(
-        groups, lr=0.1, momentum=0.9, nesterov=True
+    cp.SGD(0.05, momentum=0.9, nesterov=True): lambda groups: torch.optim.SGD(
+        groups, lr=0.05, momentum=0.9, nesterov=True
     ),
     cp.AdaGrad(0.1): lambda groups: torch.optim.Adagrad(groups, lr=0.1),
     cp.RMSProp(0.01, alpha=0.9): lambda groups: torch.optim.RMSprop(groups, lr=0.01, alpha=0.9),
