@@ -100,8 +100,7 @@ class LayerCase:
 
 def fixed_noise(kind: str, shape: Shape) -> Array:
     """Return the same noise at every call."""
-    stream = Stream(7, Purpose.NOISE)
-    return stream.uniform(shape) if kind == "uniform" else stream.normal(shape)
+    return getattr(Stream(7, Purpose.NOISE), kind)(shape)
 
 
 def frozen(array: Array) -> Array:

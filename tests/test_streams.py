@@ -66,22 +66,34 @@ def test_a_number_depends_on_its_position_alone():
     assert stream.uniform(()).shape == ()
 
 
+def test_integers_are_quarters_of_words_the_lowest_bits_first():
+    key, counter = numpy.array([3, Purpose.NOISE], numpy.uint64), numpy.array([0, 4, 7, 2], numpy.uint64)
+    words = numpy.random.Philox(key=key, counter=counter).random_raw(5).tolist()
+    expected = [words[i // 4] >> 16 * (i % 4) & 0xFFFF for i in range(18)]
+    stream = Stream(3, Purpose.NOISE, epoch=2, step=7, node=4)
+    for shape in ((18,), (3, 6), (2, 3, 3), (17,), (1,), (0, 5), ()):
+        numbers = stream.integers(shape)
+        assert (numbers.shape, numbers.dtype) == (shape, numpy.uint16)
+        assert numbers.ravel().tolist() == expected[: numbers.size]
+
+
 def test_seeds_of_any_size_are_taken_modulo_2_to_the_64():
     reference = Stream(5, Purpose.SPLIT).uniform((4,))
     assert (Stream(5 + 2**64, Purpose.SPLIT).uniform((4,)) == reference).all()
     assert (Stream(5 - 2**64, Purpose.SPLIT).uniform((4,)) == reference).all()
 
 
-@pytest.mark.parametrize("kind", ["uniform", "normal"])
+@pytest.mark.parametrize("kind", ["uniform", "normal", "integers"])
 def test_moments(kind):
     n = 200_000
     x = getattr(Stream(0, Purpose.NOISE), kind)((n,))
-    mean, variance = (0.5, 1 / 12) if kind == "uniform" else (0.0, 1.0)
-    fourth = 1 / 80 if kind == "uniform" else 3.0
+    if kind == "integers":
+        x = (x + 0.5) / 2**16  # as the uniform ones, but for 2^-32 of the variance
+    mean, variance, fourth = (0.0, 1.0, 3.0) if kind == "normal" else (0.5, 1 / 12, 1 / 80)
     assert abs(x.mean() - mean) < 4 * math.sqrt(variance / n)  # 4 standard errors
     assert abs(x.var() - variance) < 4 * math.sqrt((fourth - variance**2) / n)
     assert numpy.isfinite(x).all()
-    if kind == "uniform":
+    if kind != "normal":
         assert x.min() >= 0
         assert x.max() < 1
 

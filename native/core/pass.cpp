@@ -141,9 +141,9 @@ template <class T> void Pass<T>::forward(const Step<T>& step, int i, Index begin
         case Box::dropout:
         case Box::gaussian_noise:
             if (!step.training || n.number == 0.0) return copy(x, 0, of.value, 0, n.width, begin, end);
+            if (n.box == Box::dropout) return drop(step, i, begin, end);
             draw(step, i, begin, end);
-            return n.box == Box::dropout ? kernels_.multiply(x, of.stored, of.value, n.width, begin, end)
-                                         : kernels_.add(x, of.stored, of.value, n.width, begin, end);
+            return kernels_.add(x, of.stored, of.value, n.width, begin, end);
         case Box::scale:
             return kernels_.scale_columns(x, weights_.packed[n.parameters[0]].data(), of.value, n.width,
                                           begin, end);
@@ -223,21 +223,40 @@ void Pass<T>::activate(const Step<T>& step, int i, Panels<T> a, Range panels, In
     kernels_.activate(f, std::min(n.width - panels.begin * kernels_.panel, panels.size() * kernels_.panel), begin, end);
 }
 
-// The random numbers of a box in training: dropout's mask, rrelu's slopes, noise.
+// The random numbers of a box in training: rrelu's slopes, noise.
 template <class T> void Pass<T>::draw(const Step<T>& step, int i, Index begin, Index end) {
     const Node& n = node(i);
-    const T keep = T(1.0 / (1.0 - n.number));
     const Stream stream{step.seed, noise_purpose, step.step, uint64_t(i)};
     const uint64_t width = uint64_t(n.width);
     for (Index r = begin; r < end; ++r) {
         auto place = [&](uint64_t column) -> T& { return entry(at(i).stored, kernels_.panel, r, Index(column)); };
-        if (n.box == Box::dropout)
-            each_uniform(stream, r * width, width, [&](auto c, double u) { place(c) = u >= n.number ? keep : T(0); });
-        else if (n.box == Box::gaussian_noise)
+        if (n.box == Box::gaussian_noise)
             each_normal(stream, r * width, width, [&](auto c, double z) { place(c) = T(n.number * z); });
         else
             each_uniform(stream, r * width, width,
                          [&](auto c, double u) { place(c) = T(n.number) + T(n.second - n.number) * T(u); });
+    }
+}
+
+// Dropout in training, some columns of a row at a time: their random numbers stay in the first cache.
+template <class T> void Pass<T>::drop(const Step<T>& step, int i, Index begin, Index end) {
+    constexpr Index piece = 1024;  // a multiple of every P
+    const Node& n = node(i);
+    const Stream stream{step.seed, noise_purpose, step.step, uint64_t(i)};
+    uint16_t numbers[piece + 2 * block_integers] = {};
+    Dropout<T> d{};
+    d.limit = int(0x1p16 * n.number);
+    d.scale = T(1) / T(1.0 - n.number);
+    for (Index c = 0; c < n.width; c += piece) {
+        d.columns = std::min(piece, n.width - c);
+        d.x = at(n.inputs[0]).value;
+        d.mask = at(i).stored;
+        d.h = at(i).value;
+        for (Panels<T>* of : {&d.x, &d.mask, &d.h}) of->data += c / kernels_.panel * of->stride;
+        for (Index r = begin; r < end; ++r) {
+            d.numbers = integers(stream, uint64_t(r * n.width + c), uint64_t(d.columns), numbers);
+            kernels_.drop(d, r);
+        }
     }
 }
 

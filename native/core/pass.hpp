@@ -106,6 +106,7 @@ template <class T> class Pass {
     void dense_back(int i, Index begin, Index end);
     void activate(const Step<T>& step, int i, Panels<T> a, Range panels, Index begin, Index end);
     void draw(const Step<T>& step, int i, Index begin, Index end);
+    void drop(const Step<T>& step, int i, Index begin, Index end);
     void copy(Panels<T> from, Index from_column, Panels<T> to, Index to_column, Index columns, Index begin, Index end);
     void give(int i, int which, Panels<T> d, Index begin, Index end);
     Panels<T> target(int i, int which);

@@ -58,4 +58,18 @@ template <class Function> void each_normal(const Stream& stream, uint64_t start,
 
 constexpr double largest_normal = 8.6;  // log1p(2^-53 - 1) is the most: sqrt(2 * 53 log 2)
 
+constexpr int block_integers = 16;  // of 16 bits, in a block of four words
+
+// Writes the `width` integers from position `start` on, with what else is in their blocks; returns where they begin.
+inline const uint16_t* integers(const Stream& stream, uint64_t start, uint64_t width, uint16_t* out) {
+    uint64_t words[4];
+    uint16_t* next = out;
+    for (uint64_t block = start / block_integers; block * block_integers < start + width; ++block) {
+        stream.words(block, words);
+        for (uint64_t word : words)
+            for (int bits = 0; bits < 64; bits += 16) *next++ = uint16_t(word >> bits);
+    }
+    return out + start % block_integers;
+}
+
 }  // namespace clearprop

@@ -18,7 +18,7 @@ struct Node {
     Unit unit = Unit::identity;
     std::vector<int> inputs;
     Index width;
-    double number = 0.0;                // slope, alpha, rate, deviation, epsilon, scale or frequencies;
+    double number = 0.0;                // slope, alpha, share dropped, deviation, epsilon, scale or frequencies;
                                         // input: its place in Batch::inputs
     double second = 0.0;                // upper slope, momentum, or width of an embedding
     std::vector<int> parameters;        // places in Program::parameters, in the order of the box; -1: none

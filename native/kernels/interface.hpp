@@ -123,6 +123,15 @@ template <class T> struct LossRows {
     Panels<T> d;             // gradient at the scores times the share; data may be nullptr
 };
 
+// h = mask x for one row, with mask = 0 where a number is below the limit, else the scale.
+template <class T> struct Dropout {
+    const uint16_t* numbers;  // of each column; behind them, whole vectors can be read
+    int limit;
+    T scale;
+    Index columns;
+    Panels<T> x, mask, h;
+};
+
 // z = (x - mean) / deviation, y = gain z + bias.
 template <class T> struct Normalization {
     Index columns;
@@ -161,6 +170,7 @@ template <class T> struct Kernels {
     void (*pass_back)(const Factor<T>&, Panels<T> dh, Panels<T> da, Index columns, Index begin, Index end);
     void (*add)(Panels<T> a, Panels<T> b, Panels<T> to, Index columns, Index begin, Index end);
     void (*multiply)(Panels<T> a, Panels<T> b, Panels<T> to, Index columns, Index begin, Index end);
+    void (*drop)(const Dropout<T>&, Index row);
     void (*scale_columns)(Panels<T> a, const T* s, Panels<T> to, Index columns, Index begin, Index end);
     void (*softmax)(Panels<T> a, Panels<T> h, bool logarithm, Index columns, Index begin, Index end);
     void (*softmax_back)(Panels<T> h, Panels<T> dh, Panels<T> da, bool logarithm, Index columns, Index begin, Index end);

@@ -74,6 +74,15 @@ template <class T> void multiply(Panels<T> a, Panels<T> b, Panels<T> to, Index c
     });
 }
 
+template <class T> void drop(const Dropout<T>& d, Index row) {
+    const V<T> scale = broadcast(d.scale);
+    along_row<T>(d.columns, [&](Index c, Bits<T> real) {
+        const V<T> mask = select(real & (load_shorts<T>(d.numbers + c) >= d.limit), scale, V<T>{});
+        store(entry(d.mask, row, c), mask);
+        store(entry(d.h, row, c), mask * load(entry(d.x, row, c)));
+    });
+}
+
 template <class T> void scale_columns(Panels<T> a, const T* s, Panels<T> to, Index columns, Index begin, Index end) {
     each_vector<T>(columns, begin, end, [&](Index p, Index i) {
         store(to.data + p * to.stride + i,

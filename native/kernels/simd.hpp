@@ -27,10 +27,12 @@ typedef float F __attribute__((vector_size(CLEARPROP_VECTOR_BYTES)));     // flo
 typedef double D __attribute__((vector_size(CLEARPROP_VECTOR_BYTES)));    // doubles
 typedef int32_t FI __attribute__((vector_size(CLEARPROP_VECTOR_BYTES)));  // masks and bits of F
 typedef int64_t DI __attribute__((vector_size(CLEARPROP_VECTOR_BYTES)));  // masks and bits of D
+typedef uint16_t FS __attribute__((vector_size(CLEARPROP_VECTOR_BYTES / 2)));  // as many short integers as F has lanes
+typedef uint16_t DS __attribute__((vector_size(CLEARPROP_VECTOR_BYTES / 4)));  // as D has
 
 template <class T> struct VectorOf;
-template <> struct VectorOf<float> { typedef F type; typedef FI bits; typedef int32_t integer; };
-template <> struct VectorOf<double> { typedef D type; typedef DI bits; typedef int64_t integer; };
+template <> struct VectorOf<float> { typedef F type; typedef FI bits; typedef FS shorts; typedef int32_t integer; };
+template <> struct VectorOf<double> { typedef D type; typedef DI bits; typedef DS shorts; typedef int64_t integer; };
 
 template <class T> using V = typename VectorOf<T>::type;
 template <class T> using Bits = typename VectorOf<T>::bits;
@@ -42,6 +44,13 @@ template <class T> CLEARPROP_INLINE V<T> load(const T* p) {
     V<T> v;
     __builtin_memcpy(&v, p, sizeof v);
     return v;
+}
+
+// As many short integers as V<T> has lanes, made as wide as those.
+template <class T> CLEARPROP_INLINE Bits<T> load_shorts(const uint16_t* p) {
+    typename VectorOf<T>::shorts v;
+    __builtin_memcpy(&v, p, sizeof v);
+    return __builtin_convertvector(v, Bits<T>);
 }
 
 template <class T> CLEARPROP_INLINE void store(T* p, V<T> v) { __builtin_memcpy(p, &v, sizeof v); }

@@ -47,8 +47,8 @@ template <class T> double fma_peak(Index rounds) {
 template <class T> constexpr Kernels<T> table = {
     CLEARPROP_NAME(CLEARPROP_TARGET), panel<T>, tile_rows,
     load_rows<T>, store_rows<T>, product<T>, sparse_product<T>, activate<T>, pass_back<T>, add<T>, multiply<T>,
-    scale_columns<T>, softmax<T>, softmax_back<T>, layer_norm<T>, layer_norm_back<T>, normalize<T>, batch_norm_back<T>,
-    periodic<T>, periodic_back<T>, loss<T>, largest<T>,
+    drop<T>, scale_columns<T>, softmax<T>, softmax_back<T>, layer_norm<T>, layer_norm_back<T>, normalize<T>,
+    batch_norm_back<T>, periodic<T>, periodic_back<T>, loss<T>, largest<T>,
     moments<T>, gradient_moments<T>, gradient<T>, sparse_gradient<T>, column_sums<T>, periodic_gradient<T>, update<T>,
     pack<T>, unpack<T>, limit_columns<T>,
     function<T>, fma_peak<T>,

@@ -45,7 +45,7 @@ Program program_with_every_box(Unit unit, LossKind loss, Index outputs) {
     const int h = add(Box::activation, {a}, width, 0.25, learned);
     program.nodes[std::size_t(h)].unit = unit;
     program.nodes[std::size_t(h)].second = 0.5;
-    const int d = add(Box::dropout, {h}, width, 0.3, {});
+    const int d = add(Box::dropout, {h}, width, 0.25, {});
     const int e = add(Box::gaussian_noise, {d}, width, 0.2, {});
     const int n = add(Box::batch_norm, {e}, width, 1e-5, {parameter(1, width, false), parameter(1, width, false)});
     program.nodes[std::size_t(n)].second = 0.1;

@@ -4,9 +4,11 @@ A stream is addressed by a seed, a purpose, an epoch, a step and a node; a numbe
 are those of Philox 4x64-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3") in NumPy's layout:
 
     key     = (seed, purpose)
-    counter = (1 + position // 4, node, step, epoch),    word = position % 4
+    counter = (1 + place // 4, node, step, epoch),    word = place % 4
 
-so that the same numbers come out for any number of threads, any order of evaluation, and after a stop and resume.
+The uniform number at position i is made of the word at place i, the normal one of those at 2 i and 2 i + 1; the integer
+at position i is bits 16 (i % 4) to 16 (i % 4) + 15 of the word at place i // 4. Positions in a shape count row by row.
+The same numbers come out for any number of threads, any order of evaluation, and after a stop and resume.
 """
 
 from __future__ import annotations
@@ -74,6 +76,12 @@ class Stream:
         """Return float64 numbers in [0, 1): the upper 53 bits of a word times 2**-53."""
         raw = self._bits().random_raw(math.prod(shape))
         return ((raw >> numpy.uint64(11)) * 2.0**-53).reshape(shape)
+
+    def integers(self, shape: tuple[int, ...]) -> Any:
+        """Return uint16 numbers, whole ones from 0 to 65535: four a word, beginning with its lowest bits."""
+        n = math.prod(shape)
+        raw = self._bits().random_raw(-(-n // 4))
+        return raw.astype("<u8", copy=False).view("<u2")[:n].reshape(shape)
 
     def normal(self, shape: tuple[int, ...]) -> Any:
         """Return standard normal float64 numbers by Box and Muller (1958), two words a number."""

@@ -10,7 +10,7 @@ import numpy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from native_twin import TARGETS, assert_agree, engine, native, passes, reference, training_state, trajectory
+from native_twin import TARGETS, assert_agree, engine, native, passes, reference, same_bits, training_state, trajectory
 
 import clearprop as cp
 from cases import CONSTRAINTS, LAYERS, LOSSES, NATIVE_LOSSES, OPTIMIZERS, PENALTIES
@@ -267,6 +267,21 @@ def test_random_numbers_have_the_same_addresses(seed, step):
         for executor in (native(net.program), reference(net.program))
     )
     assert_agree({"loss": ours[0], "gradient": ours[2]}, {"loss": theirs[0], "gradient": theirs[2]}, K_PASS)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("width", [1, 3, 15, 16, 33, 250, 1025, 2100])
+def test_masks_are_the_same_bits(width, dtype):
+    """A sum over rows of 2^row m, with m of 0 and 2, is exact in any order and tells all masks apart."""
+    boxes = [cp.Dropout(0.5), cp.Dense(1, bias=False, initializer=cp.Constant(0.0))]
+    net = cp.Network(boxes, inputs=width, dtype=dtype)
+    batch = net.batch(2.0 ** numpy.arange(16)[:, None] * numpy.ones(width), numpy.ones(16))
+    options = {"training": True, "seed": 11, "step": 5}  # nothing is special about them
+    expected = reference(net.program).gradient(net.vector, net.buffer_vector, batch, **options)[2]
+    assert len(numpy.unique(expected)) > width // 2  # the masks of the columns differ
+    for target, threads in itertools.product(TARGETS, (1, 3)):
+        executor = native(net.program, target, threads)
+        assert same_bits(executor.gradient(net.vector, net.buffer_vector, batch, **options)[2], expected)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ import pytest
 import clearprop as cp
 from cases import SELU_ALPHA, SELU_SCALE, assert_close, fixed_noise
 from clearprop.layers import Context
-from clearprop.streams import Purpose, Stream
 
 
 def forward(layer, *xs, p=None, training=False, buffers=None):
@@ -103,14 +102,26 @@ def test_step_predicts_and_refuses_a_gradient():
         net.gradient([[1.0, 2.0]], [0.0])
 
 
-def test_dropout_drops_its_share_and_keeps_the_mean():
-    n, rate = 100_000, 0.3
-    ctx = Context(numpy, training=True, noise=lambda kind, shape: Stream(0, Purpose.NOISE).uniform(shape))
-    h, _ = cp.Dropout(rate).forward(ctx, {}, numpy.ones((n, 1)))
-    assert set(numpy.unique(h)) == {0.0, 1 / (1 - rate)}
-    share = (h == 0).mean()
-    assert abs(share - rate) < 4 * math.sqrt(rate * (1 - rate) / n)  # 4 standard deviations of a binomial share
+@pytest.mark.parametrize("rate", [0.001, 0.15, 0.3, 0.5, 0.9, 0.999])
+def test_dropout_drops_its_share(rate):
+    n = 100_000
+    h = forward(cp.Dropout(rate), numpy.ones((n, 1)), training=True)
+    assert abs((h == 0).mean() - rate) < 4 * math.sqrt(rate * (1 - rate) / n)  # 4 standard deviations of a share
     assert forward(cp.Dropout(rate), [[1.0, 2.0]]).tolist() == [[1.0, 2.0]]
+
+
+@pytest.mark.parametrize(
+    ("rate", "dropped"),
+    [(0.0, 0), (1e-6, 0), (1e-5, 1), (0.15, 9830), (0.5, 2**15), (1 - 2**-16, 65535), (1 - 1e-9, 65535)],
+)
+def test_dropout_keeps_the_mean_of_every_rate(rate, dropped):
+    """Of all 16-bit integers, drawn once each, as many drop as the share says, and those kept make up for them."""
+    every = numpy.arange(2**16, dtype=numpy.uint16)[:, None]
+    layer, ctx = cp.Dropout(rate), Context(numpy, training=True, noise=lambda kind, shape: every)
+    h, _ = layer.forward(ctx, {}, numpy.ones(every.shape))
+    assert layer.share == dropped / 2**16
+    assert (h == 0).sum() == dropped
+    assert set(numpy.unique(h[h != 0])) == {2**16 / (2**16 - dropped)}
 
 
 def test_noise_is_asked_for_in_training_only():

@@ -41,7 +41,7 @@ def _rrelu(layer, ctx, p, x):
 def _dropout(layer, ctx, p, x):
     if not ctx.training or layer.rate == 0.0:
         return F.dropout(x, layer.rate, training=False)
-    return x * torch.tensor(ctx.noise("uniform", tuple(x.shape)) >= layer.rate) / (1 - layer.rate)
+    return x * torch.tensor(ctx.noise("integers", tuple(x.shape)) / 2**16 >= layer.share) / (1 - layer.share)
 
 
 def _noise(layer, ctx, p, x):

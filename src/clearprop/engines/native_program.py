@@ -19,7 +19,7 @@ NUMBERS: dict[type, tuple[str, ...]] = {
     layers.LeakyReLU: ("slope",),
     layers.RReLU: ("lower", "upper"),
     layers.ELU: ("alpha",),
-    layers.Dropout: ("rate",),
+    layers.Dropout: ("share",),
     layers.GaussianNoise: ("deviation",),
     layers.BatchNorm: ("epsilon", "momentum"),
     layers.LayerNorm: ("epsilon",),

@@ -148,7 +148,7 @@ class GraphPasses:
 def _noise(stream: Stream, node: int) -> Any:
     def noise(kind: str, shape: tuple[int, ...]) -> Array:
         at = stream.at(node=node)
-        return at.uniform(shape) if kind == "uniform" else at.normal(shape)
+        return {"uniform": at.uniform, "normal": at.normal, "integers": at.integers}[kind](shape)
 
     return noise
 

@@ -37,7 +37,8 @@ class Context:
     buffers : mapping of str to array
         What the box remembers but does not learn; written in place by `forward` in training.
     noise : callable
-        ``noise("uniform" | "normal", shape)`` returns a float64 NumPy array. The default raises `ArgumentError`.
+        ``noise("uniform" | "normal", shape)`` returns a float64 NumPy array, ``noise("integers", shape)`` a uint16
+        one with numbers from 0 to 65535. The default raises `ArgumentError`.
     wants_dx : bool
         False where nobody will read the gradient at the inputs, so that `backward` may return None for it.
 

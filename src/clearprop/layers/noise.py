@@ -11,13 +11,19 @@ from clearprop.validation import check_real
 
 __all__ = ["Dropout", "GaussianNoise"]
 
+N_INTEGERS = 2**16  # which the noise function draws from
+
 
 @dataclass(frozen=True)
 class Dropout(Layer):
     """Entries set to 0 at random in training, the others scaled up to keep the mean (inverted dropout).
 
-    Forward in training: h = m x with m = 0 with probability `rate`, else 1 / (1 - rate). Backward: dx = m dh.
-    In prediction h = x. x, m and h have shape (n, ...) and the network's dtype; each entry has its own m.
+    Forward in training, with a random 16-bit number u for each entry::
+
+        s = min(round(2^16 rate), 2^16 - 1) / 2^16        m = 0 where u < 2^16 s, else 1 / (1 - s)        h = m x
+
+    Backward: dx = m dh. In prediction h = x. x, m and h have shape (n, ...) and the network's dtype. s is the multiple
+    of 2^-16 below 1 that is nearest to `rate`; an entry is dropped with probability s exactly, so the mean of m is 1.
 
     The paper's p is the probability to keep an entry, 1 - rate, and it scales in prediction instead; PyTorch and Keras
     do as here.
@@ -26,6 +32,11 @@ class Dropout(Layer):
     ----------
     rate : float in [0, 1)
         Share of the entries that are dropped; ArgumentError outside the range.
+
+    Attributes
+    ----------
+    share : float
+        s, the rate as a multiple of 2^-16.
 
     Examples
     --------
@@ -49,12 +60,18 @@ class Dropout(Layer):
         super().__post_init__()
         check_real("Dropout", "rate", self.rate, low=0.0, high=1.0, closed="left")
 
+    @property
+    def share(self) -> float:
+        """The share of the entries that are dropped: the rate as a multiple of 2^-16."""
+        return min(round(N_INTEGERS * self.rate), N_INTEGERS - 1) / N_INTEGERS
+
     def forward(self, ctx: Context, p: Mapping[str, Array], *xs: Array) -> tuple[Array, Any]:
         """Return m x in training, x in prediction; keeps m."""
         (x,) = xs
-        if not ctx.training or self.rate == 0.0:
+        if not ctx.training or self.share == 0.0:
             return x, None
-        mask = like(ctx, (ctx.noise("uniform", x.shape) >= self.rate) / (1.0 - self.rate), x)
+        kept = ctx.noise("integers", x.shape) >= int(N_INTEGERS * self.share)
+        mask = like(ctx, kept, x) / (1.0 - self.share)
         return x * mask, mask
 
     def backward(
