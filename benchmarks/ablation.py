@@ -34,7 +34,7 @@ import clearprop as cp
 from clearprop.engines import native
 from clearprop.estimators.tables import Recipe
 
-FULL = Recipe()
+FULL, WHOLE = Recipe(), "full recipe"
 WITHOUT: dict[str, tuple[Recipe, tuple[float, float | None]]] = {  # and what the paper saw, in percent by kind
     "periodic embedding": (replace(FULL, periodic=False), (2.3, 20.6)),
     "beta_2 = 0.95 (0.999 instead)": (replace(FULL, beta_2=0.999), (2.0, 22.8)),
@@ -48,7 +48,7 @@ WITHOUT: dict[str, tuple[Recipe, tuple[float, float | None]]] = {  # and what th
     "parametric activation": (replace(FULL, parametric=False), (0.5, 4.8)),
     "robust scaling (standardised)": (replace(FULL, robust=False), (2.1, 8.7)),
 }
-ALL = {"full recipe": FULL, **{trick: recipe for trick, (recipe, _) in WITHOUT.items()}}
+ALL = {WHOLE: FULL, **{trick: recipe for trick, (recipe, _) in WITHOUT.items()}}
 SPARED = {"label smoothing": "regression"}  # where a trick plays no part
 
 
@@ -67,7 +67,7 @@ def jobs(given: argparse.Namespace) -> Iterator[tuple[str, Path, int]]:
     """Yield what is to be fitted: a trick, a set, a split."""
     for seed in given.splits:
         for path in given.paths.values():
-            for trick in ("full recipe", *given.tricks):
+            for trick in (WHOLE, *given.tricks):
                 if path.parent.name != SPARED.get(trick):
                     yield trick, path, seed
 
@@ -77,7 +77,7 @@ def cells(errors: dict[tuple[str, str, int], float], trick: str, kind: str, path
     if kind == SPARED.get(trick):
         return "-"
     pairs = [
-        (error, errors["full recipe", name, seed])
+        (error, errors[WHOLE, name, seed])
         for (other, name, seed), error in errors.items()
         if other == trick and name in {path.stem for path in paths}
     ]
@@ -92,7 +92,7 @@ def print_all(given: argparse.Namespace, errors: dict[tuple[str, str, int], floa
     """Print the table."""
     by_kind = {kind: [path for path in given.paths.values() if path.parent.name == kind] for kind in KINDS}
     for kind, paths in by_kind.items():
-        means = [statistics.mean(errors["full recipe", path.stem, seed] for seed in given.splits) for path in paths]
+        means = [statistics.mean(errors[WHOLE, path.stem, seed] for seed in given.splits) for path in paths]
         if means:
             print(f"full recipe, {kind}: shifted geometric mean {shifted_geometric_mean(means):.4f}")
     print("\nGrowth of the error in percent where a trick is left out\n")
@@ -125,7 +125,7 @@ def main() -> None:
         for place, (job, error) in enumerate(zip(missing, pool.map(fit, missing), strict=True), 1):
             trick, path, seed = job
             errors[trick, path.stem, seed] = error
-            say(f"{place} of {len(missing)}: {path.stem}, split {seed}, without {trick}: {error:.4f}")
+            say(f"{place} of {len(missing)}: {path.stem}, split {seed}, {trick}: {error:.4f}")
             if given.json:
                 rows: list[Any] = [[*key, value] for key, value in errors.items()]
                 write_json(given.json, {"rows": rows})
