@@ -51,7 +51,7 @@ def test_a_table_of_every_kind():
     assert model.feature_names_in_.tolist() == list(table.columns)
     p = model.predict_proba(new)
     assert p.shape == (200, 2)
-    numpy.testing.assert_allclose(p.sum(axis=1), 1.0, atol=1e-6)
+    numpy.testing.assert_allclose(p.sum(axis=1), 1.0, rtol=1e-15)
     numpy.testing.assert_array_equal(model.predict(new), model.classes_[p.argmax(axis=1)])
     assert [column.name for column in model.preprocessing_.embedded] == ["town"]
     assert model.preprocessing_.dropped == {"constant": "the same value in every row"}

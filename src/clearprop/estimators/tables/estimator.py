@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from contextlib import nullcontext
 from numbers import Real
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy
 from sklearn.base import BaseEstimator
@@ -22,12 +23,16 @@ from sklearn.utils.validation import (
 
 from clearprop.errors import DataError
 from clearprop.estimators.table_data import Table
+from clearprop.estimators.tables.attributions import gradients_times_inputs
 from clearprop.estimators.tables.frame import is_frame, table_of
 from clearprop.estimators.tables.preprocessing import Preprocessing
 from clearprop.estimators.tables.recipe import PRESETS, Recipe
 from clearprop.estimators.tables.target import ClassTarget, NumberTarget
 from clearprop.estimators.tables.training import HeldOut, Member, Task, train_members
 from clearprop.training.progress import progress_bar
+
+if TYPE_CHECKING:
+    from clearprop.estimators.tables.report import Report
 
 __all__ = ["TableEstimator"]
 
@@ -115,6 +120,78 @@ class TableEstimator(ABC, BaseEstimator):
         fed = inputs if len(inputs) > 1 else inputs[0]
         predictions = (self.target_.prediction(member.scores(fed)) for member in self.members_)
         return sum(predictions) / len(self.members_)
+
+    def attributions(self, X: Any) -> Array:
+        """Return what each column contributes to each prediction: gradient times input.
+
+        The networks read the inputs x, of which a column j of the table has one or several: a number and whether it is
+        missing, the flags or the one-hot code of a category, the parts of a date. With the score s::
+
+            A_ij = mean over the networks of the sum over the inputs k of column j of ds_i/dx_ik x_ik
+
+        If s were linear, it would fall by A_ij if these inputs went to 0: a number to its median (x is what
+        ``preprocessing_`` makes of it), a flag to 0, a category to one that training did not have. For a classifier s
+        is the score, before softmax, of the class that is predicted, less the mean of all classes' scores; of labels
+        that do not exclude one another each has a score, before the sigmoid. For a regressor s is the prediction in the
+        units of y, before it is kept to the range of training.
+
+        Parameters
+        ----------
+        X : data frame, or array-like of shape (n, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n, n_features) or (n, n_features, n_outputs)
+            float64, in the order of the table's columns, 0 for those that are left out; with an axis more for several
+            labels or outputs.
+
+        References
+        ----------
+        Simonyan, Vedaldi and Zisserman (2014), "Deep inside convolutional networks", section 3, for the gradient;
+        Shrikumar, Greenside and Kundaje (2017), "Learning important features through propagating activation
+        differences", section 2, for its product with the input.
+        """
+        prediction = self._mean_prediction(X)
+        networks, table = [member.network for member in self.members_], self._table(X, reset=False)
+        found = gradients_times_inputs(networks, self.preprocessing_, table, self.target_, prediction)
+        return found[0] if len(found) == 1 else numpy.moveaxis(found, 0, -1)
+
+    def report(self, X: Any, y: Any, path: str | os.PathLike[str] | None = None) -> Report:
+        """Return a page that tells what the model is worth on rows that it has not seen.
+
+        It has metrics, the confusion matrix or the residuals, the reliability of probabilities, the columns that
+        matter, the learning curves and the preprocessing. It is one HTML file that asks for nothing else.
+
+        Parameters
+        ----------
+        X : data frame, or array-like of shape (n, n_features)
+            Rows.
+        y : array-like of shape (n,) or (n, n_outputs)
+            Their classes, labels or numbers, as in training.
+        path : path-like or None
+            Where the page is written to as well.
+
+        Returns
+        -------
+        Report
+            The page: notebooks show it, ``save(path)`` writes it.
+
+        Raises
+        ------
+        DataError
+            If y does not fit the training's: by its shape, or by a class that was not there.
+        MissingExtraError
+            If matplotlib, which draws the pictures, is not installed.
+        """
+        # scikit-learn's inspection and displays take longer to load than all that fitting needs
+        from clearprop.estimators.tables.report import make_report
+
+        check_is_fitted(self)
+        report = make_report(self, X, y)
+        if path is not None:
+            report.save(path)
+        return report
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

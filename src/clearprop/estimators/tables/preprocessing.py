@@ -126,6 +126,15 @@ class Preprocessing:
         dense = [len(names) for names in (self.numbers, self.flags) if names]
         return (dense + [len(column.levels) for column in self.embedded]) or [1]
 
+    @property
+    def sources(self) -> list[list[str]]:
+        """The column of the table that each column of each matrix comes from; empty where no column tells anything."""
+        numbers = [column.name for column in self._numbers]
+        flags = [column.name for column in self._numbers if column.gaps]
+        flags += [column.name for column in self._flagged for _ in _flag_names(column)]
+        embedded = [[column.name] * len(column.levels) for column in self.embedded]
+        return [names for names in (numbers, flags) if names] + embedded
+
     def transform(self, table: Table) -> list[Array]:
         """Return what the network reads.
 

@@ -81,6 +81,17 @@ class ClassTarget:
 
         return replace(self, temperature=math.exp(minimize_scalar(cost, bounds=EXPONENTS, method="bounded").x))
 
+    def slopes(self, scores: Array, prediction: Array) -> Array:
+        """Return the derivatives by the scores of what attributions explain, shape (n_explained, n, n_outputs).
+
+        That is each label's score; or one number, the score of the class with the highest `prediction` less the mean of
+        all scores, because softmax does not see what all of them have in common.
+        """
+        unit = numpy.eye(self.n_outputs)
+        if self.several:
+            return numpy.broadcast_to(unit[:, None], (self.n_outputs, *scores.shape))
+        return (unit - 1.0 / self.n_outputs)[prediction.argmax(axis=1)][None]
+
 
 @dataclass(frozen=True)
 class NumberTarget:
@@ -161,6 +172,13 @@ class NumberTarget:
     def bounds(self, prediction: Array) -> tuple[Array, Array]:
         """Return the lowest and the highest of the decoded quantiles, or twice the prediction, (n, n_columns)."""
         return (prediction[:, :1], prediction[:, -1:]) if self.quantiles else (prediction, prediction)
+
+    def slopes(self, scores: Array, prediction: Array) -> Array:
+        """Return the derivatives of the outputs, in the units of y, by the scores, shape (n_outputs, n, n_outputs)."""
+        slope = numpy.array(self.scale) * (
+            numpy.exp(scores) if self.objective == "poisson" else numpy.ones_like(scores)
+        )
+        return numpy.eye(self.n_outputs)[:, None] * slope
 
 
 def _floats(values: Array) -> tuple[float, ...]:
