@@ -81,6 +81,14 @@ def test_attributions_of_numbers_are_in_the_units_of_y(objective):
     assert_same(model.attributions(table), expected)
 
 
+@pytest.mark.parametrize("unit", [2.0**400, 2.0**-400], ids=["huge", "tiny"])
+def test_attributions_in_units_beyond_float32(unit):
+    X = numpy.random.default_rng(0).normal(size=(60, 2))
+    plain, scaled = (cp.Regressor(FEW, random_state=0).fit(X, X[:, 0] * factor) for factor in (1.0, unit))
+    # the networks are the same, for a power of 2 changes no digit
+    numpy.testing.assert_allclose(scaled.attributions(X) / unit, plain.attributions(X), rtol=1e-14)
+
+
 def test_attributions_of_a_linear_model_add_up():
     random = numpy.random.default_rng(0)
     X = random.normal(size=(300, 3))

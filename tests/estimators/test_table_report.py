@@ -268,10 +268,17 @@ def test_no_mistake_at_all():
 
 
 def test_many_columns():
-    X = small(1000)
+    X = small(1000, n_rows=120)
     page = Page(cp.Regressor(ONE, random_state=0).fit(X, X[:, 0]).report(X, X[:, 0]))
     assert len(page.tables["Columns, by what they matter"]) == 21
-    assert any("20 of 1,000 columns" in text for text in page.texts)
+    assert any("20 of 1,000 columns" in text and "100 of the 120 rows" in text for text in page.texts)
+
+
+def test_columns_with_numbers_for_names_are_named_alike():
+    X = pandas.DataFrame(small())
+    page = Page(cp.Regressor(ONE, random_state=0).fit(X, X[0]).report(X, X[0]))
+    titles = ("Columns, by what they matter", "What becomes of each column")
+    assert [sorted(row[0] for row in page.tables[title][1:]) for title in titles] == [["0", "1", "2"]] * 2
 
 
 @pytest.mark.parametrize("kind", [cp.Classifier, cp.Regressor])

@@ -59,14 +59,16 @@ def gradients_times_inputs(
         xs = net.inputs(tuple(x[rows] for x in inputs) if len(inputs) > 1 else inputs[0][rows])
         passed = executor.forward(net.vector, net.buffer_vector, xs, wants_dx=True)
         scores = passed.outputs[-1]
-        slopes = target.slopes(scores, prediction[rows]).astype(scores.dtype)
+        slopes = target.slopes(scores, prediction[rows])
+        size = numpy.abs(slopes).max(axis=2, keepdims=True)  # in the units of y, which float32 may not hold
+        size[size == 0.0] = 1.0
         result = numpy.zeros((len(slopes), len(scores), len(place)))
-        for explained, ds in zip(result, slopes, strict=True):
+        for explained, ds in zip(result, (slopes / size).astype(scores.dtype), strict=True):
             deltas: list[Any] = executor.backward(net.vector, passed, ds).deltas
             for x, node, own in zip(xs, net.graph.inputs, belongs, strict=bool(belongs)):
                 product = scipy.sparse.csr_array(x).multiply(deltas[node].astype(numpy.float64))
                 explained += (product @ own).toarray()
-        return result
+        return result * size
 
     total: Any = 0.0
     for net in networks:

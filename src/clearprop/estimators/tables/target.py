@@ -175,6 +175,7 @@ class NumberTarget:
 
     def slopes(self, scores: Array, prediction: Array) -> Array:
         """Return the derivatives of the outputs, in the units of y, by the scores, shape (n_outputs, n, n_outputs)."""
+        scores = scores.astype(numpy.float64)
         slope = numpy.array(self.scale) * (
             numpy.exp(scores) if self.objective == "poisson" else numpy.ones_like(scores)
         )

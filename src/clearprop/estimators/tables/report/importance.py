@@ -18,24 +18,23 @@ __all__ = ["column_importances", "what_matters"]
 
 Array = Any
 
-MAX_ROWS = 1000  # that are looked at
+MAX_ROWS, MIN_ROWS = 1000, 100  # that are looked at
+MAX_CELLS = 100_000  # of these rows, unless they are fewer than the least
 MAX_COLUMNS = 20  # that are shuffled and shown
 N_REPEATS = 5  # of shuffling
 
 
 def what_matters(model: Any, X: Any, y: Array) -> Markup:
     """Return the columns with the largest attributions, and what shuffling them costs."""
-    n_rows = len(y)
-    if n_rows > MAX_ROWS:
-        X, y = resample(X, y, replace=False, n_samples=MAX_ROWS, random_state=0)
+    names = list(model._table(X, reset=False).columns)
+    n_rows, most = len(y), min(MAX_ROWS, max(MIN_ROWS, MAX_CELLS // len(names)))
+    if n_rows > most:
+        X, y = resample(X, y, replace=False, n_samples=most, random_state=0)
     sizes = numpy.abs(model.attributions(X)).mean(axis=0)
     sizes = sizes if sizes.ndim == 1 else sizes.mean(axis=1)
-    names = getattr(model, "feature_names_in_", [f"x{place}" for place in range(len(sizes))])
     shown = numpy.argsort(-sizes, kind="stable")[:MAX_COLUMNS].tolist()
     head = ["column", "mean |attribution|", ""]
-    rows: list[list[Any]] = [
-        [str(names[place]), float(sizes[place]), bar(sizes[place], sizes.max())] for place in shown
-    ]
+    rows: list[list[Any]] = [[names[place], float(sizes[place]), bar(sizes[place], sizes.max())] for place in shown]
     told = [
         "An attribution is gradient times input: what a column adds to the score of the class that is predicted for a "
         "row, or to the number."
@@ -53,10 +52,10 @@ def what_matters(model: Any, X: Any, y: Array) -> Markup:
             f"The loss of {score} is the permutation importance: how much worse the model is after the values of the "
             f"column have been shuffled among the rows, mean and standard deviation of {N_REPEATS} times."
         )
-    if len(sizes) > MAX_COLUMNS:
-        told.append(f"These are the {MAX_COLUMNS} of {len(sizes):,} columns with the largest attributions.")
-    if n_rows > MAX_ROWS:
-        told.append(f"All of it is of {MAX_ROWS:,} of the {n_rows:,} rows, drawn at random.")
+    if len(names) > MAX_COLUMNS:
+        told.append(f"These are the {MAX_COLUMNS} of {len(names):,} columns with the largest attributions.")
+    if n_rows > most:
+        told.append(f"All of it is of {most:,} of the {n_rows:,} rows, drawn at random.")
     return section("What matters", paragraph(" ".join(told)), table("Columns, by what they matter", head, rows))
 
 
