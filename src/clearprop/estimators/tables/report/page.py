@@ -35,6 +35,14 @@ class Report:
     ----------
     html : str
         The whole page. It asks for nothing else, runs no script, and holds no markup from the data.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> X, y = [[1.0], [2.0], [3.0], [4.0]] * 5, ["small", "small", "large", "large"] * 5
+    >>> report = cp.Classifier(preset="fast", random_state=0).fit(X, y).report(X, y)
+    >>> report.html.splitlines()[:2]
+    ['<!DOCTYPE html>', '<html lang="en">']
     """
 
     html: str
