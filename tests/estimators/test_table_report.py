@@ -301,6 +301,10 @@ def test_what_does_not_fit_is_told():
     both = cp.Regressor(ONE, random_state=0).fit(X, X[:, :2])
     with pytest.raises(cp.DataError, match=r"y must have shape \(60, 2\), as in training, got \(60, 3\)"):
         both.report(X, X)
+    quantiles = cp.Regressor(ONE, objective="quantile", quantile=[0.1, 0.9], random_state=0).fit(X, X[:, 0])
+    assert quantiles.attributions(X).shape == (60, X.shape[1], 2)
+    with pytest.raises(cp.DataError, match=r"report: the model predicts 2 quantiles; fit one with a single one"):
+        quantiles.report(X, X[:, 0])
     with pytest.raises(ValueError, match="not fitted"):
         cp.Regressor().report(X, y)
 

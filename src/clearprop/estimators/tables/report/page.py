@@ -63,6 +63,8 @@ class Report:
 def make_report(model: Any, X: Any, y: Any) -> Report:
     """Return what a fitted `Classifier` or `Regressor` is worth on rows; see `Classifier.report`."""
     target = model.target_
+    if isinstance(target, NumberTarget) and len(target.quantiles) > 1:
+        raise DataError(f"report: the model predicts {len(target.quantiles)} quantiles; fit one with a single one.")
     kind = numpy.float64 if isinstance(target, NumberTarget) else None
     y = check_array(y, ensure_2d=False, dtype=kind, input_name="y")
     check_consistent_length(X, y)
