@@ -15,8 +15,8 @@ from sklearn.exceptions import NotFittedError
 
 import clearprop as cp
 from clearprop import ArgumentError, DataError, ModelFileError, NonFiniteError, ShapeError
-from clearprop.estimators.table_file import read_table
-from clearprop.estimators.table_training import TableTraining
+from clearprop.cli.problem import Problem
+from clearprop.estimators.tables.reader import read_table
 from clearprop.files import FORMAT, write_model
 
 NAN, INF = float("nan"), float("inf")
@@ -437,8 +437,8 @@ def table(folder, text, name="data.csv"):
     return read_table(folder / name)
 
 
-def model(folder, text, target="y", **options):
-    return TableTraining(table(folder, text), target, **options)
+def problem(folder, text, target="y", **options):
+    return Problem.of(table(folder, text), target, **options)
 
 
 GOOD = "a,b,y\n" + "".join(f"{i},{i * i % 7},{'yes' if i % 3 else 'no'}\n" for i in range(30))
@@ -451,16 +451,17 @@ TABLES = [
     ("twice", lambda f: table(f, "a,a\n1,2\n"), DataError, "'a'", "more than once", "rename"),
     ("half-parquet", lambda f: table(f, "PAR1 and no more", "data.parquet"), DataError, "data.parquet", "Parquet",
      "write it again"),
-    ("target-missing", lambda f: model(f, GOOD, "z"), DataError, "'z'", "data.csv", "there are 'a'"),
-    ("target-close", lambda f: model(f, GOOD.replace("y\n", "label\n", 1), "lable"), DataError, "'lable'", "data.csv",
+    ("target-missing", lambda f: problem(f, GOOD, "z"), DataError, "'z'", "data.csv", "there are 'a'"),
+    ("target-close", lambda f: problem(f, GOOD.replace("y\n", "label\n", 1), "lable"), DataError, "'lable'", "data.csv",
      "did you mean 'label'"),
-    ("column-missing", lambda f: TableTraining(table(f, GOOD), "y").model.predict(table(f, "a\n1\n", "new.csv")),
-     DataError, "'b'", "new.csv", "there are 'a'"),
-    ("not-a-number", lambda f: model(f, GOOD.replace("\n7,", "\nseven,")), DataError, "data.csv:9", "'seven'",
+    ("column-missing", lambda f: problem(f, GOOD).preprocessing.transform(table(f, "a\n1\n", "new.csv")), DataError,
+     "'b'", "new.csv", "there are 'a'"),
+    ("not-a-number", lambda f: problem(f, GOOD.replace("\n7,", "\nseven,")), DataError, "data.csv:9", "'seven'",
      "--na seven"),
-    ("one-class", lambda f: model(f, GOOD.replace("no", "yes")), DataError, "'y'", "'yes' in every row", "two classes"),
-    ("no-features", lambda f: model(f, "y\n1.5\n2.5\n"), DataError, "data.csv", "no column left", "learn from"),
-    ("target-as-feature", lambda f: model(f, GOOD, features=["y"]), ArgumentError, "'y'", "target", "leave it out"),
+    ("one-class", lambda f: problem(f, GOOD.replace("no", "yes")), DataError, "'y'", "'yes' in every row",
+     "two classes"),
+    ("no-features", lambda f: problem(f, "y\n1.5\n2.5\n"), DataError, "data.csv", "no column left", "learn from"),
+    ("target-as-feature", lambda f: problem(f, GOOD, features=["y"]), ArgumentError, "'y'", "target", "leave it out"),
 ]  # fmt: skip
 
 TABLE = [

@@ -11,7 +11,8 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "network": ["Network", "load"],
+    "network": ["Network"],
+    "loading": ["load"],
     "graph": ["Graph", "Input"],
     "blocks": ["attention", "gru", "lstm", "rnn"],
     "layers": [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -15,7 +14,6 @@ from clearprop.engines import Executor, Program, choose, refusals
 from clearprop.engines.array import ArrayEngine, ArrayExecutor
 from clearprop.errors import ArgumentError
 from clearprop.evaluation import EvaluatedNetwork
-from clearprop.files import read_model
 from clearprop.graph import Graph, Node
 from clearprop.layers import Layer
 from clearprop.losses import Loss, SquaredError
@@ -26,7 +24,7 @@ from clearprop.saving import SavedNetwork
 from clearprop.summary import Summary, summarize
 from clearprop.validation import check_integer, show
 
-__all__ = ["Network", "load"]
+__all__ = ["Network"]
 
 Array = Any
 
@@ -226,29 +224,3 @@ class Network(EvaluatedNetwork, SavedNetwork):
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_executors": {}}
-
-
-def load(path: str | os.PathLike[str], *, engine: str = "auto") -> Network:
-    """Return the network that `Network.save` or ``clearprop train`` wrote.
-
-    Raises
-    ------
-    ModelFileError
-        If the file is damaged, foreign or of a newer format. Nothing in it is ever executed.
-    OSError
-        If it cannot be read.
-
-    Warns
-    -----
-    UserWarning
-        If ``clearprop train`` wrote the file: its network takes rows that are scaled and encoded as the file's table
-        says, which ``clearprop predict`` does.
-    """
-    description, arrays = read_model(path)
-    if "table" in description:
-        warnings.warn(
-            f"'{path}' holds a table model: what is returned is its bare network, which takes scaled and encoded rows; "
-            "use 'clearprop predict' for rows of a table.",
-            stacklevel=2,
-        )
-    return Network.from_file(description, arrays, engine)

@@ -12,9 +12,21 @@ from clearprop.errors import ArgumentError, ModelFileError
 from clearprop.files import check_arrays, write_model
 from clearprop.validation import check_integer, show
 
-__all__ = ["SavedNetwork"]
+__all__ = ["SavedNetwork", "describe"]
 
 Array = Any
+
+
+def describe(own: Mapping[str, Any], extra: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the description of a model file: the model's own entry, and those that the user adds."""
+    if extra is None:
+        return dict(own)
+    if not isinstance(extra, Mapping) or not own.keys().isdisjoint(extra):
+        taken = ", ".join(map(repr, own))
+        raise ArgumentError(
+            f"save: extra must be a mapping without {taken}, which is taken, got {show(extra)}; rename it."
+        )
+    return {**own, **extra}
 
 
 class SavedNetwork(ABC):
@@ -73,14 +85,12 @@ class SavedNetwork(ABC):
         extra : mapping or None
             Further entries of the file's JSON description.
         """
+        write_model(path, describe({"network": self.to_config()}, extra), self.to_arrays())
+
+    def to_arrays(self) -> dict[str, Array]:
+        """Return what is learned and remembered, by the names that it has in a model file."""
         arrays = {f"parameters/{name}": view for name, view in self.parameters.items()}
-        arrays |= {f"buffers/{name}": view for name, view in self.buffers.items()}
-        extra = {} if extra is None else extra
-        if not isinstance(extra, Mapping) or "network" in extra:
-            raise ArgumentError(
-                f"save: extra must be a mapping without 'network', which is taken, got {show(extra)}; rename it."
-            )
-        write_model(path, {"network": self.to_config(), **extra}, arrays)
+        return arrays | {f"buffers/{name}": view for name, view in self.buffers.items()}
 
     @classmethod
     def from_file(cls, description: Mapping[str, Any], arrays: Mapping[str, Array], engine: str = "auto") -> Self:

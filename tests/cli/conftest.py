@@ -6,6 +6,7 @@ import pytest
 from flower_table import flower_rows, write_csv
 
 from clearprop.cli import main
+from clearprop.training.run import Run
 
 
 @pytest.fixture
@@ -26,7 +27,8 @@ def trained(tmp_path_factory) -> bytes:
     """What a model file of the flowers holds."""
     place = tmp_path_factory.mktemp("trained")
     data = write_csv(place / "flowers.csv", flower_rows())
-    assert main(["train", data, "--target", "species", "--epochs", "40", "--out", str(place / "m.clearprop")]) == 0
+    options = ["--preset", "fast", "--epochs", "40", "--out", str(place / "m.clearprop")]
+    assert main(["train", data, "--target", "species", *options]) == 0
     return (place / "m.clearprop").read_bytes()
 
 
@@ -35,6 +37,23 @@ def model(folder, trained) -> str:
     """A model file in the current folder."""
     (folder / "flowers.clearprop").write_bytes(trained)
     return "flowers.clearprop"
+
+
+@pytest.fixture
+def stop_after(monkeypatch):
+    """Let the user press Ctrl-C after so many epochs of a network."""
+
+    def stop(epochs: int) -> None:
+        class Interrupted(Run):
+            def reports(self):
+                for report in super().reports():
+                    yield report
+                    if report.epoch >= epochs:
+                        raise KeyboardInterrupt
+
+        monkeypatch.setattr("clearprop.estimators.tables.training.Run", Interrupted)
+
+    return stop
 
 
 @pytest.fixture

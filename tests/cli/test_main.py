@@ -14,7 +14,7 @@ import pytest
 from flower_table import flower_rows, write_csv
 
 from clearprop import __version__, cli
-from clearprop.cli import demo, predict
+from clearprop.cli import demo, model_file
 from clearprop.engines import native
 
 SCRIPT = str(Path(sysconfig.get_path("scripts")) / "clearprop")
@@ -51,7 +51,7 @@ def test_internal_error(fails, clearprop, model, flowers, monkeypatch):
     def broken(*args, **kwargs):
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr(predict, "load_model", broken)
+    monkeypatch.setattr(model_file, "load_model", broken)
     fails(1, "predict", model, flowers, says=("internal: ZeroDivisionError", "report", "CLEARPROP_DEBUG=1"))
     monkeypatch.setenv("CLEARPROP_DEBUG", "1")
     code, _, err = clearprop("predict", model, flowers)
@@ -63,13 +63,15 @@ def test_interrupt_elsewhere(clearprop, model, flowers, monkeypatch):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(predict, "load_model", interrupted)
+    monkeypatch.setattr(model_file, "load_model", interrupted)
     assert clearprop("predict", model, flowers) == (130, "", "interrupted\n")
 
 
 def test_installed_command(folder, flowers):
     done = subprocess.run(
-        [SCRIPT, "train", flowers, "--target", "species", "--epochs", "2"], capture_output=True, text=True
+        [SCRIPT, "train", flowers, "--target", "species", "--preset", "fast", "--epochs", "2"],
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0
     assert done.stdout.startswith("accuracy")
@@ -99,7 +101,7 @@ def test_output_to_a_full_disk(folder, model, flowers):
 
 
 def test_ctrl_c_saves_the_best(folder, flowers):
-    command = [SCRIPT, "train", flowers, "--target", "species", "--epochs", "1000000", "--patience", "1000000"]
+    command = [SCRIPT, "train", flowers, "--target", "species", "--epochs", "1000000"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         while not process.stderr.readline().startswith("network:"):
             assert process.poll() is None
@@ -136,7 +138,7 @@ def test_demo_and_what_it_says_to_do_next(clearprop, folder, name, least):
 
 
 def test_demo_keeps_foreign_files(clearprop, fails, folder, monkeypatch):
-    monkeypatch.setitem(demo.RECIPES, "two", {"hidden": (), "epochs": 2})
+    monkeypatch.setitem(demo.RECIPES, "two", {"hidden": (), "epochs": 2, "members": 2})
     assert clearprop("demo", "two", "--out", "here")[0] == 0
     before = {path.name: path.read_bytes() for path in Path("here").iterdir()}
     assert clearprop("demo", "two", "--out", "here")[0] == 0  # its own files it may replace

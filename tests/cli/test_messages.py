@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from flower_table import flower_rows, write_csv
 
-from clearprop.cli import reporting
+import clearprop as cp
+from clearprop.cli.model_file import load_model
 from clearprop.engines import native
-from clearprop.estimators import table_training
-from clearprop.estimators.table import TableModel
+from clearprop.training import progress
 
-QUICK = ("--epochs", "2", "--hidden", "4")
+QUICK = ("--preset", "fast", "--epochs", "2", "--hidden", "4")
 
 
 def write_rows(file: str, n: int = 60, delimiter: str = ",", **columns) -> str:
@@ -23,25 +23,12 @@ def write_rows(file: str, n: int = 60, delimiter: str = ",", **columns) -> str:
     return write_csv(Path(file), [{key: make(row) for key, make in columns.items()} for row in range(n)], delimiter)
 
 
-def stop_after(monkeypatch, epochs: int) -> None:
-    """Let the user press Ctrl-C after so many epochs."""
-    real_train = table_training.train
-
-    def interrupted(*args, **kwargs):
-        for report in real_train(*args, **kwargs):
-            yield report
-            if report.epoch >= epochs:
-                raise KeyboardInterrupt
-
-    monkeypatch.setattr(table_training, "train", interrupted)
-
-
 def test_decimal_commas(clearprop, folder):
     write_rows("t.csv", delimiter=";", x=lambda row: f"{row % 7},5", price=lambda row: f"{100193 + row},{row:02}")
     code, _, err = clearprop("train", "t.csv", "--target", "price", *QUICK)
     assert code == 0
     assert "task:     regression of 'price'" in err
-    assert "1 number" in err
+    assert "features: 1 number\n" in err
     assert "note: read with decimal commas: x, price" in err
     write_rows("p.csv", delimiter=",", x=lambda row: f"{row % 7}.5")  # the same numbers with points
     assert clearprop("predict", "t.clearprop", "p.csv")[1] == clearprop("predict", "t.clearprop", "t.csv")[1]
@@ -61,7 +48,9 @@ def test_texts_that_are_no_classes(clearprop, fails, folder):
     assert code == 0
     assert "note: 'y' has 60 different texts in 60 rows" in err
     write_rows("t.csv", n=102, x=lambda row: str(row % 7), y=lambda row: f"u{max(row // 2, 1)}")  # 50 classes
-    assert clearprop(*arguments, "--force")[0] == 0
+    code, _, err = clearprop(*arguments, "--force")
+    assert code == 0
+    assert "different texts" not in err
     write_rows("t.csv", n=120, x=lambda row: str(row % 7), y=lambda row: f"u{min(row, 61)}")  # 62, nearly all alone
     fails(3, *arguments, "--force", says="62 different texts in 120 rows")
 
@@ -74,8 +63,8 @@ def test_leading_zeros_are_codes(clearprop, fails, folder):
     assert code == 0
     assert "2 classes (01, 1)" in err
     assert "note: 'code' has whole numbers with leading zeros (01): taken as categories" in err
-    model = TableModel.load("t.clearprop")
-    assert model.columns.inputs == ["x", "code = 01", "code = 1"]
+    preprocessing = cp.load("t.clearprop").preprocessing_
+    assert (preprocessing.numbers, preprocessing.flags) == (["x"], ["code = 1"])
     assert set(clearprop("predict", "t.clearprop", "t.csv")[1].split()[1:]) <= {"01", "1"}
     write_rows("u.csv", x=lambda row: str(row % 7), code=lambda row: "01", y=lambda row: "001")
     fails(3, "evaluate", "t.clearprop", "u.csv", says="'001', a class the model does not know")
@@ -86,13 +75,14 @@ def test_unknown_categories(clearprop, model, flowers, folder):
     for row, colour in zip(rows, ["green", "pink", "green", "red", ""], strict=True):
         row["colour"] = colour
     write_csv(folder / "t.csv", rows)
-    says = "note: 'colour': 4 of 5 rows hold values not seen in training (green, pink, (missing))\n"
+    says = "note: 'colour': 4 of 5 rows hold values not seen, or rare, in training (green, pink, (missing))\n"
     assert clearprop("predict", model, "t.csv")[2] == says
     assert says in clearprop("evaluate", model, "t.csv")[2]
     assert clearprop("predict", model, "t.csv", "--quiet")[2] == ""
     code, _, err = clearprop("train", flowers, "--target", "species", *QUICK, "--valid", "t.csv", "--force")
     assert code == 0
     assert "note: t.csv: 'colour': 4 of 5 rows" in err
+    assert "90 to train on, 5 to validate on" in err
     for row, number in zip(rows, range(5), strict=True):
         row["colour"] = f"c{number % 5}"
     write_csv(folder / "t.csv", rows + [{**row, "colour": "c5"} for row in rows])
@@ -102,7 +92,7 @@ def test_unknown_categories(clearprop, model, flowers, folder):
 def test_columns_that_may_only_name_rows(clearprop, folder):
     columns = {
         "the id": lambda row: str(row + 10),
-        "half": lambda row: str(row + 0.5),
+        "half": lambda row: str(row * row + 0.5),
         "few": lambda row: str(row % 9),
         "name": lambda row: f"n{max(row, 3)}",
         "y": lambda row: "ab"[row % 2],
@@ -117,14 +107,13 @@ def test_columns_that_may_only_name_rows(clearprop, folder):
 
 
 def test_piped_training_is_not_silent(clearprop, flowers, monkeypatch):
-    arguments = ("train", flowers, "--target", "species", "--epochs", "3", "--force")
-    assert "epoch 1:" not in clearprop(*arguments)[2]  # it takes less than the interval
-    monkeypatch.setattr(reporting, "INTERVAL", 0.0)
+    arguments = ("train", flowers, "--target", "species", "--preset", "fast", "--epochs", "3", "--force")
+    assert "epoch 1" not in clearprop(*arguments)[2]  # it takes less than the interval
+    monkeypatch.setattr(progress, "INTERVAL", 0.0)
     lines = [line for line in clearprop(*arguments)[2].splitlines() if line.startswith("epoch ")]
-    assert [line.split(":")[0] for line in lines] == ["epoch 1", "epoch 2", "epoch 3"]
+    assert [line.split(":")[0] for line in lines] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
     assert ": loss " in lines[0]
-    assert ", validation loss " in lines[0]
-    assert "validation loss" not in clearprop(*arguments, "--valid", "0")[2]
+    assert ", validation " in lines[0]
     code, out, err = clearprop(*arguments, "--quiet")
     assert (code, err) == (0, "")
     assert out.startswith("accuracy")
@@ -150,14 +139,16 @@ def test_quiet_still_tells_of_failure(clearprop, fails, model, flowers):
     fails(3, "predict", model, "none.csv", "--quiet", says="none.csv")
 
 
-def test_interrupted_training_does_not_replace_a_finished_model(clearprop, flowers, monkeypatch):
+def test_interrupted_training_does_not_replace_a_finished_model(clearprop, flowers, stop_after):
     Path("m.clearprop").write_text("finished")
-    stop_after(monkeypatch, 2)
+    stop_after(2)
     code, _, err = clearprop("train", flowers, "--target", "species", "--out", "m.clearprop", "--force")
     assert code == 130
     assert "saved m.interrupted.clearprop (the best parameters so far); m.clearprop is as before" in err
     assert Path("m.clearprop").read_text() == "finished"
-    assert TableModel.load("m.interrupted.clearprop").record["epochs"] == 2
+    members = cp.load("m.interrupted.clearprop").members_
+    assert {member.stopped for member in members} == {"interrupted"}
+    assert max(len(member.history["loss"]) for member in members) == 2
     code, _, err = clearprop("train", flowers, "--target", "species", "--out", "n.clearprop", "--quiet")
     assert (code, err) == (130, "saved n.clearprop (the best parameters so far)\n")
 
@@ -187,7 +178,8 @@ def test_slips(fails, folder, arguments, says):
 
 def test_a_number_may_be_a_file(clearprop, folder):
     write_csv(folder / "32", flower_rows())
-    assert clearprop("train", "--hidden", "4", "32", "--target", "species", "--epochs", "2")[0] == 0
+    assert clearprop("train", "32", "--target", "species", *QUICK[:4], "--hidden", "4", "--out", "m")[0] == 0
+    assert clearprop("train", "--hidden", "4", "32", "--target", "species", *QUICK[:4])[0] == 0
 
 
 def test_standard_input(clearprop, fails, model, flowers, monkeypatch):
@@ -198,7 +190,7 @@ def test_standard_input(clearprop, fails, model, flowers, monkeypatch):
     assert clearprop("predict", model, "-") == clearprop("predict", model, flowers)
     give(Path(flowers).read_bytes())
     assert clearprop("train", "-", "--target", "species", *QUICK, "--out", "m")[0] == 0
-    assert TableModel.load("m").record["source"] == "standard input"
+    assert load_model("m").record["source"] == "standard input"
     give(b"x,y\n1\n")
     fails(3, "evaluate", model, "-", says="standard input:2 has 1 field")
 

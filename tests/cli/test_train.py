@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+import dataclasses
 import errno
 import json
 import os
@@ -11,31 +13,56 @@ from flower_table import flower_rows, write_csv
 
 import clearprop as cp
 from clearprop.cli import train as train_verb
-from clearprop.estimators import table_recipe, table_target, table_training
+from clearprop.cli.model_file import load_model
+from clearprop.cli.problem import LOSSES
 from clearprop.estimators.options import ACTIVATIONS
-from clearprop.estimators.table import TableModel
+from clearprop.estimators.tables import recipe
+from clearprop.estimators.tables.reader import read_table
+from clearprop.estimators.tables.target import OBJECTIVES
+from clearprop.training.run import Run
 
-QUICK = ("--epochs", "3")
+QUICK = ("--preset", "fast", "--epochs", "3")
 
 
 def test_train_says_what_it_does_and_what_comes_next(clearprop, flowers):
-    code, out, err = clearprop("train", flowers, "--target", "species", "--epochs", "60")
+    code, out, err = clearprop("train", flowers, "--target", "species", "--preset", "fast", "--epochs", "60")
     assert code == 0
     metrics = dict(line.split() for line in out.splitlines())
     assert set(metrics) == {"accuracy", "log_loss"}
     assert float(metrics["accuracy"]) > 0.8
     assert "classification of 'species', 3 classes (setosa, versicolor, virginica)" in err
-    assert "72 to train on, 18 to validate on" in err
+    assert "90, a fifth of them to validate on" in err
     assert "2 numbers, 1 category" in err
     assert "left out (another text in every row): id" in err
+    assert "network:  3 -> 256 -> 256 -> 256 -> 3, selu\n" in err
     assert "60 epochs" in err
     assert "saved flowers.clearprop" in err
     assert "on 18 validation rows, which also chose the epoch" in err
     assert "18 are few" in err
     assert "clearprop evaluate flowers.clearprop OTHER.csv" in err
     assert "clearprop predict flowers.clearprop NEW.csv" in err
-    with pytest.warns(UserWarning, match="table"):
-        assert isinstance(cp.load("flowers.clearprop"), cp.Network)
+    assert isinstance(cp.load("flowers.clearprop"), cp.Classifier)
+
+
+def test_a_target_is_all_it_needs(clearprop, flowers):
+    code, out, err = clearprop("train", flowers, "--target", "petal_length")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == ["rmse", "mae", "r2"]
+    assert float(out.split()[-1]) > 0.8
+    assert "rows:     90; each network is validated on another share" in err
+    assert "trained:  4 networks, 1024 epochs in" in err
+    assert "on 90 validation rows, which also chose the epochs of the networks they are from" in err
+    model = cp.load("flowers.clearprop")
+    assert (type(model), model.preset, model.random_state) == (cp.Regressor, "balanced", 0)
+    # each row is measured by the network that did not learn from it
+    table = read_table(flowers)
+    y = table.numbers("petal_length")
+    error = []
+    for member in model.members_:
+        alone = copy.copy(model)
+        alone.members_ = [member]
+        error += list(alone.predict(table.take(member.held_out)) - y[member.held_out])
+    assert float(out.split()[1]) == pytest.approx(numpy.sqrt(numpy.mean(numpy.square(error))), rel=1e-5)
 
 
 def test_same_seed_same_bytes(clearprop, flowers):
@@ -74,27 +101,38 @@ def test_task_overrides(clearprop, folder):
 def test_every_option(clearprop, flowers):
     code, _, err = clearprop(
         "train", flowers, "--target", "species", "--task", "classification", "--features", "sepal_length,colour,id",
-        "--drop", "id", "--categorical", "sepal_length", "--hidden", "5,4", "--activation", "tanh", "--loss", "hinge",
-        "--optimizer", "nesterov", "--lr", "0.05", "--batch-size", "7", "--epochs", "4", "--l2", "0", "--valid", "0.3",
-        "--patience", "3", "--seed", "9", "--threads", "1", "--out", "m.x", "--na", "?,-",
+        "--drop", "id", "--categorical", "sepal_length", "--preset", "fast", "--hidden", "5,4", "--activation", "tanh",
+        "--loss", "cross_entropy", "--optimizer", "nesterov", "--lr", "0.05", "--batch-size", "7", "--epochs", "4",
+        "--l2", "0.5", "--valid", "0.3", "--patience", "4", "--seed", "9", "--threads", "1", "--out", "m.x",
+        "--na", "?,-", "--time-limit", "1000",
     )  # fmt: skip
     assert code == 0, err
-    model = TableModel.load("m.x")
-    assert [(column.name, column.kind) for column in model.columns.columns] == [
+    stored = load_model("m.x")
+    model = stored.model
+    assert [(column.name, column.kind) for column in model.preprocessing_.columns] == [
         ("sepal_length", "category"),
         ("colour", "category"),
     ]
-    assert [type(node.layer).__name__ for node in model.network.graph.nodes[1:]] == [
-        "Dense", "Tanh", "Dense", "Tanh", "Dense",
-    ]  # fmt: skip
-    assert isinstance(model.network.loss_function, cp.Hinge)
-    assert model.network.program.penalty is None
-    assert set(model.missing) >= {"?", "-", "", "NA"}
-    recipe = model.record["recipe"]
-    assert (recipe["optimizer"], recipe["learning_rate"]) == ("nesterov", 0.05)
-    assert (recipe["batch_size"], recipe["patience"], recipe["seed"]) == (7, 3, 9)
-    assert model.record["validation_rows"] == 27
-    assert len(model.record["history"]["validation_loss"]) == 4
+    (member,) = model.members_
+    boxes = [type(node.layer).__name__ for node in member.network.graph.nodes]
+    assert [box for box in boxes if box in ("Dense", "Tanh")][-5:] == ["Dense", "Tanh", "Dense", "Tanh", "Dense"]
+    assert member.network.program.penalty == cp.L2(0.5)
+    assert set(stored.missing) >= {"?", "-", "", "NA"}
+    assert (model.recipe.optimizer, model.recipe.learning_rate) == ("nesterov", (0.05, 0.05))
+    assert (model.recipe.batch_size, model.recipe.patience, model.random_state) == (7, 4, 9)
+    assert (stored.record["rows"], stored.record["validation_rows"], model.time_limit) == (63, 27, 1000.0)
+    assert "63 to train on, 27 to validate on" in err
+    assert len(member.history["validation_loss"]) == 4
+
+
+def test_a_time_limit_and_patience_end_early(clearprop, flowers):
+    arguments = ("train", flowers, "--target", "species", "--preset", "fast", "--epochs", "100000", "--force")
+    code, _, err = clearprop(*arguments, "--time-limit", "0.3")
+    assert code == 0
+    assert "(time is up)" in err
+    code, _, err = clearprop(*arguments, "--patience", "3")
+    assert code == 0
+    assert "(no better for a while)" in err
 
 
 @pytest.mark.parametrize("optimizer", train_verb.OPTIMIZERS)
@@ -107,36 +145,69 @@ def test_every_activation(clearprop, flowers, activation):
     assert clearprop("train", flowers, "--target", "species", *QUICK, "--activation", activation)[0] == 0
 
 
-@pytest.mark.parametrize("loss", table_target.LOSSES["regression"])
+@pytest.mark.parametrize("activation", ["relu", "prelu", "rrelu", "softmax"])
+def test_activations_in_the_full_recipe(clearprop, flowers, activation):
+    options = ("--epochs", "1", "--hidden", "6", "--activation", activation)
+    assert clearprop("train", flowers, "--target", "species", *options)[0] == 0
+
+
+@pytest.mark.parametrize("loss", LOSSES["regression"])
 def test_every_regression_loss(clearprop, flowers, loss):
-    code, out, _ = clearprop("train", flowers, "--target", "petal_length", "--loss", loss, "--epochs", "60")
+    options = ("--loss", loss, "--preset", "fast", "--epochs", "60")
+    code, out, _ = clearprop("train", flowers, "--target", "petal_length", *options)
     assert code == 0
+    assert cp.load("flowers.clearprop").objective == loss
     assert float(dict(line.split() for line in out.splitlines())["r2"]) > 0.5
 
 
 def test_names_of_options_are_those_of_the_library():
-    assert tuple(table_recipe.OPTIMIZERS) == train_verb.OPTIMIZERS
+    assert tuple(recipe.OPTIMIZERS) == train_verb.OPTIMIZERS
+    assert tuple(recipe.PRESETS) == train_verb.PRESETS
     assert tuple(sorted(ACTIVATIONS)) == train_verb.ACTIVATIONS
-    assert (*table_target.LOSSES["classification"], *table_target.LOSSES["regression"]) == train_verb.LOSSES
-    defaults = train_verb.make_parser().parse_args(["d", "--target", "t"])
-    recipe = table_recipe.Recipe()
-    for name in ("hidden", "activation", "loss", "optimizer", "batch_size", "epochs", "l2", "patience", "seed"):
-        assert getattr(defaults, name) == getattr(recipe, name)
+    assert (*LOSSES["classification"], *LOSSES["regression"]) == train_verb.LOSSES
+    assert LOSSES["regression"] == tuple(OBJECTIVES)
 
 
-def test_validation_file_and_none(clearprop, flowers, folder):
+def test_without_options_the_preset_is_as_it_is():
+    options = train_verb.make_parser().parse_args(["d", "--target", "t"])
+    for task, kind in (("classification", cp.Classifier), ("regression", cp.Regressor)):
+        model = train_verb.make_model(options, task)
+        assert repr(model) == repr(kind("balanced", random_state=0, verbose=True))
+    options = train_verb.make_parser().parse_args(["d", "--target", "t", "--optimizer", "sgd", "--preset", "fast"])
+    rate, _ = recipe.OPTIMIZERS["sgd"]
+    assert train_verb.make_model(options, "regression").preset == dataclasses.replace(
+        recipe.PRESETS["fast"], optimizer="sgd", learning_rate=(rate, rate)
+    )
+
+
+def test_a_validation_file(clearprop, flowers, folder):
     write_csv(folder / "valid.csv", flower_rows(12, seed=5))
     code, out, err = clearprop("train", flowers, "--target", "species", *QUICK, "--valid", "valid.csv")
     assert code == 0
     assert "90 to train on, 12 to validate on" in err
-    code, out, err = clearprop("train", flowers, "--target", "species", *QUICK, "--valid", "0", "--force")
-    assert (code, out) == (0, "")
-    assert "90 to train on, 0 to validate on" in err
+    assert clearprop("evaluate", "flowers.clearprop", "valid.csv")[1] == out
+
+
+def test_a_share_to_validate_on_is_the_same_for_the_same_seed(clearprop, flowers):
+    figures = [
+        clearprop("train", flowers, "--target", "petal_length", *QUICK, "--valid", "0.5", "--seed", seed, "--force")[1]
+        for seed in (1, 1, 2)
+    ]  # fmt: skip
+    assert figures[0] == figures[1] != figures[2]
+
+
+def test_a_class_of_one_row_is_learned_from(clearprop, folder):
+    rows = [{"x": str(row), "y": "rare" if row == 7 else "ab"[row % 2]} for row in range(40)]
+    write_csv(folder / "t.csv", rows)
+    assert clearprop("train", "t.csv", "--target", "y", *QUICK, "--valid", "0.9")[0] == 0
+    assert "rare" in cp.load("t.clearprop").classes_
 
 
 def test_linear_model(clearprop, flowers):
     assert clearprop("train", flowers, "--target", "species", *QUICK, "--hidden", "none")[0] == 0
-    assert TableModel.load("flowers.clearprop").network.n_parameters == 3 * (2 + 2) + 3
+    (member,) = cp.load("flowers.clearprop").members_
+    assert "dense_2.W" not in member.network.parameters
+    assert member.network.parameters["dense_1.W"].shape == (3, 3)
 
 
 def test_missing_values_categories_and_separators(clearprop, folder):
@@ -150,10 +221,10 @@ def test_missing_values_categories_and_separators(clearprop, folder):
         code, _, err = clearprop("train", "t.csv", "--target", "species", *QUICK, "--na", "n/a", "--force")
         assert code == 0, err
         assert "1 of 90 rows have no 'species': left out" in err
-        model = TableModel.load("t.clearprop")
-        assert model.columns.inputs == [
-            "sepal_length", "petal_length", "petal_length is missing",
-            "colour = blue", "colour = red", "colour = (missing)",
+        preprocessing = cp.load("t.clearprop").preprocessing_
+        assert preprocessing.numbers == ["sepal_length", "petal_length"]
+        assert preprocessing.flags == [
+            "petal_length is missing", "colour = blue", "colour = red", "colour = (missing)",
         ]  # fmt: skip
         code, out, _ = clearprop("predict", "t.clearprop", "t.csv")
         assert len(out.splitlines()) == 91
@@ -176,7 +247,7 @@ def test_unnamed_column_and_byte_order_mark(clearprop, folder):
     code, _, err = clearprop("train", "t.csv", "--target", "y", *QUICK)
     assert code == 0
     assert err.count("column 1 has no name: left out") == 1
-    assert TableModel.load("t.clearprop").columns.inputs == ["x"]
+    assert cp.load("t.clearprop").preprocessing_.numbers == ["x"]
 
 
 def test_parquet(clearprop, folder, flowers):
@@ -197,10 +268,10 @@ def test_parquet(clearprop, folder, flowers):
         "y": pyarrow.array([row % 2 == 0 for row in range(n)]),
     }
     pyarrow.parquet.write_table(pyarrow.table(table), "t.parquet")
-    code, out, err = clearprop("train", "t.parquet", "--target", "y", "--epochs", "60")
+    code, out, err = clearprop("train", "t.parquet", "--target", "y", "--preset", "fast")
     assert code == 0, err
     assert "left out (the same value in every row): nothing" in err
-    assert "2 numbers, 2 booleans, 3 categories" in err
+    assert "features: 2 numbers, 2 booleans, 2 categories, 1 date" in err
     code, out, _ = clearprop("predict", "t.clearprop", "t.parquet", "--keep", "sure,gaps")
     assert out.splitlines()[:3] == ["sure,gaps,prediction", "True,,True", "False,1,False"]
     # the same rows as CSV get the same predictions
@@ -224,8 +295,8 @@ def test_config(clearprop, fails, flowers, folder):
     config = folder / "c.toml"
     config.write_text('target = "species"\nhidden = [4, 3]\nepochs = 2\nlr = 0.01\nbatch_size = 30\ndrop = ["id"]\n')
     assert clearprop("train", flowers, "--config", "c.toml", "--hidden", "6")[0] == 0
-    recipe = TableModel.load("flowers.clearprop").record["recipe"]
-    assert (recipe["hidden"], recipe["epochs"], recipe["learning_rate"], recipe["batch_size"]) == ([6], 2, 0.01, 30)
+    used = cp.load("flowers.clearprop").recipe
+    assert (used.hidden, used.epochs, used.learning_rate, used.batch_size) == ((6,), 2, (0.01, 0.01), 30)
     config.write_text('force = true\ntarget = "species"\nepochs = 1\nvalid = 0.5')
     assert clearprop("train", flowers, "--config=c.toml")[0] == 0
     for text, says in (
@@ -253,9 +324,12 @@ def test_config(clearprop, fails, flowers, folder):
         (("--epochs", "0"), "--epochs: must be a whole number >= 1, got '0'"),
         (("--l2", "-0.1"), "--l2: must be a number >= 0"),
         (("--valid", "1"), "--valid: must be a share"),
+        (("--valid", "0"), "got '0': rows that are not learned from choose the epoch"),
+        (("--preset", "quick"), "--preset: invalid choice: 'quick'"),
+        (("--time-limit", "0"), "--time-limit: must be a number > 0"),
         (("--activation", "relo"), "--activation: invalid choice: 'relo'"),
-        (("--loss", "poisson"), "'cross_entropy', 'hinge', got 'poisson'"),
-        (("--optimizer", "lbfgs", "--lr", "1"), "lbfgs takes no learning rate"),
+        (("--loss", "poisson"), "--loss must be one of 'cross_entropy', got 'poisson'"),
+        (("--optimizer", "lbfgs"), "--optimizer: invalid choice: 'lbfgs'"),
         (("--features", "colour,species"), "'species' is the target"),
         (("--epo", "3"), "--epo"),
         (("--out", "none/m.clearprop"), "there is no folder 'none'"),
@@ -290,8 +364,8 @@ BAD_TABLES = {
     "slip": ("a,y\n1,u\n2,v\nn/a,v\n", "t.csv:4 'a' is 'n/a', not a number. Use --na n/a for missing."),
     "infinite": ("a,y\n1,u\n-inf,v\n", "t.csv:3 'a' is infinite"),
     "overflow": ("a,y\n1,u\n1e999,v\n", "t.csv:3 'a' is infinite"),
-    "huge": ("a,y\n1e300,u\n-1e308,v\n1e308,v\n-1e305,u\n2,u\n3,v\n5,u\n", "'a' has numbers too large to scale"),
-    "one row": ("a,y\n1,2.5\n", "--valid 0.2 of 1 row leaves 0 to validate on"),
+    "huge": ("a,y\n1.7e308,u\n-1.7e308,v\n1.7e308,v\n-1.7e308,u\n", "'a' has numbers too large to scale"),
+    "one row": ("a,y\n1,2.5\n", "t.csv has one row to learn from; training needs two or more"),
     "nothing to learn from": ("a,y\n1,u\n1,v\n", "no column left to learn from"),
     "only a target": ("y\nu\nv\n", "no column left to learn from"),
     "binary": (b"a,y\n1,2\n\xff\xfe,3\n", "t.csv:3 is not UTF-8 text"),
@@ -328,74 +402,79 @@ def test_other_bad_data(fails, flowers, folder):
 
 def test_divergence(fails, flowers):
     fails(
-        5, "train", flowers, "--target", "petal_length", "--optimizer", "sgd", "--lr", "1e9",
-        says=("diverged in epoch 1", "lower --lr"),
+        5, "train", flowers, "--target", "petal_length", "--optimizer", "sgd", "--lr", "1e30",
+        says=("training diverged in epoch ", ", batch 1: ", "is not finite. Nothing was saved", "lower --lr"),
     )  # fmt: skip
     assert os.listdir() == ["flowers.csv"]
 
 
 def test_interrupted_training_saves_the_best(clearprop, flowers, monkeypatch):
-    vectors, losses = [], []
-    real_train = table_training.train
+    vectors, errors = [], []
 
-    def interrupted(net, *args, **kwargs):
-        for report in real_train(net, *args, **kwargs):
-            vectors.append(net.vector.copy())
-            losses.append(report.validation_loss)
-            yield report
-            if report.epoch >= 5 and losses[-1] > min(losses):  # the last epoch is not the best
-                raise KeyboardInterrupt
+    class Interrupted(Run):
+        def reports(self):
+            for report in super().reports():
+                vectors.append(self.net.vector.copy())
+                errors.append(report.value("validation_rmse"))
+                yield report
+                if report.epoch >= 5 and errors[-1] > min(errors):  # the last epoch is not the best
+                    raise KeyboardInterrupt
 
-    monkeypatch.setattr(table_training, "train", interrupted)
-    code, out, err = clearprop("train", flowers, "--target", "species", "--lr", "0.3", "--patience", "50")
+    monkeypatch.setattr("clearprop.estimators.tables.training.Run", Interrupted)
+    code, out, err = clearprop("train", flowers, "--target", "petal_length", "--preset", "fast", "--lr", "0.5")
     assert code == 130
-    assert "the best parameters so far" in err
-    assert "accuracy" in out
-    model = TableModel.load("flowers.clearprop")
-    best = int(numpy.argmin(losses))
-    assert best < len(losses) - 1
-    assert model.record["best_epoch"] == best + 1
-    assert model.record["stopped"] == "interrupted"
-    numpy.testing.assert_array_equal(model.network.vector, vectors[best])
+    assert "(interrupted), best epoch" in err
+    assert "saved flowers.clearprop (the best parameters so far)" in err
+    assert "rmse" in out
+    (member,) = cp.load("flowers.clearprop").members_
+    best = int(numpy.argmin(errors))
+    assert best < len(errors) - 1
+    assert (member.best_epoch, member.stopped) == (best + 1, "interrupted")
+    numpy.testing.assert_array_equal(member.network.vector, vectors[best])
 
 
-def test_interrupted_before_the_first_epoch(clearprop, flowers, monkeypatch):
-    def interrupted(*args, **kwargs):
+@pytest.mark.parametrize("preset", ["fast", "balanced"])
+def test_interrupted_before_the_first_epoch(clearprop, flowers, monkeypatch, preset):
+    def interrupted(self):
         raise KeyboardInterrupt
         yield
 
-    monkeypatch.setattr(table_training, "train", interrupted)
-    code, out, err = clearprop("train", flowers, "--target", "species")
+    monkeypatch.setattr(Run, "reports", interrupted)
+    code, out, err = clearprop("train", flowers, "--target", "species", "--preset", preset)
     assert (code, out) == (130, "")
-    assert "nothing saved" in err
+    assert err.splitlines()[-1] == "interrupted before the first epoch ended; nothing saved"
     assert os.listdir() == ["flowers.csv"]
 
 
 @pytest.mark.parametrize("function", ["fsync", "replace"])
-def test_a_full_disk_leaves_nothing_behind(fails, flowers, monkeypatch, function):
+def test_a_full_disk_leaves_nothing_behind(clearprop, flowers, monkeypatch, function):
     def full(*args):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     Path("flowers.clearprop").write_text("old")
     monkeypatch.setattr(os, function, full)
-    code_and_text = ("train", flowers, "--target", "species", *QUICK, "--valid", "0", "--force")
-    fails(4, *code_and_text, says=("cannot write 'flowers.clearprop'", "No space left"))
+    code, _, err = clearprop("train", flowers, "--target", "species", *QUICK, "--force")
+    assert code == 4
+    assert "cannot write 'flowers.clearprop'" in err
+    assert "No space left" in err
     assert sorted(os.listdir()) == ["flowers.clearprop", "flowers.csv"]
     assert Path("flowers.clearprop").read_text() == "old"
 
 
 def test_history_is_that_of_the_reports(clearprop, flowers):
-    clearprop("train", flowers, "--target", "species", "--epochs", "5")
+    clearprop("train", flowers, "--target", "petal_length", "--preset", "fast", "--epochs", "5")
     _, out, _ = clearprop("inspect", "flowers.clearprop", "--json")
-    record = json.loads(out)["record"]
-    assert len(record["history"]["loss"]) == record["epochs"] == 5
-    assert record["best_epoch"] == 1 + int(numpy.argmin(record["history"]["validation_loss"]))
+    (network,) = json.loads(out)["networks"]
+    assert len(network["history"]["loss"]) == 5
+    errors = network["history"]["validation_rmse"]
+    assert network["best_epoch"] == max(epoch for epoch, error in enumerate(errors, 1) if error == min(errors))
 
 
-def test_dates_in_a_csv_file_are_categories(clearprop, folder):
+def test_dates_in_a_csv_file(clearprop, folder):
     rows = [{"day": f"2026-01-0{1 + row % 5}", "x": str(row), "y": "ab"[row % 2]} for row in range(40)]
     write_csv(folder / "t.csv", rows)
     code, _, err = clearprop("train", "t.csv", "--target", "y", *QUICK)
     assert code == 0, err
-    assert "day = 2026-01-03" in TableModel.load("t.clearprop").columns.inputs
+    assert "features: 1 number, 1 date\n" in err
+    assert cp.load("t.clearprop").preprocessing_.numbers == ["day (day)", "day (weekday)", "x"]
     assert clearprop("train", "t.csv", "--target", "day", *QUICK, "--force")[0] == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clearprop.estimators.table_data import Table
+from clearprop.estimators.tables.table import Table
 
 
 def text_table(**columns: Sequence[str]) -> Table:

@@ -228,7 +228,7 @@ def test_presets_differ_in_effort():
     fitted = Preprocessing.fit(table_of(table), table_of(table).kinds)
     for recipe in PRESETS.values():
         net = recipe.network(fitted, ClassTarget(("a", "b")), seed=0)
-        assert net.refusals(recipe.optimizer(net, ClassTarget(("a", "b")))) == {}
+        assert net.refusals(recipe.make_optimizer(net, ClassTarget(("a", "b")))) == {}
 
 
 def uneven(n: int, seed: int) -> tuple[numpy.ndarray, numpy.ndarray]:

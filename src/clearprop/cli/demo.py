@@ -6,27 +6,27 @@ import csv
 import io
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clearprop.cli.options import Parser, note, note_engine, program, save_model, write_text
-from clearprop.cli.reporting import report_training
+from clearprop.cli.options import Parser, note, note_engine, program, write_text
 from clearprop.errors import ArgumentError, ClearpropError
 
 if TYPE_CHECKING:
-    from clearprop.estimators.table_data import Table
+    from clearprop.estimators.tables.table import Table
 
 __all__ = ["run"]
 
 DEMOS = {
     "digits": "which digit is it? ten classes of hand-written digits, 8 x 8 pixels",
-    "two": "is it a 2 or not? the same images, one sigmoid output",
+    "two": "is it a 2 or not? the same images, two classes",
     "xor": "the smallest problem that a network without a hidden layer cannot solve",
 }
 
-RECIPES: dict[str, dict[str, Any]] = {  # a few seconds each
-    "digits": {"hidden": (128,), "activation": "gelu", "l2": 3e-3},
-    "two": {"hidden": (32,), "activation": "gelu", "l2": 3e-3, "patience": 10},
+RECIPES: dict[str, dict[str, Any]] = {  # what they change of the preset "fast"; a few seconds each
+    "digits": {"members": 4},
+    "two": {"hidden": (32,)},
 }
 N_STARTS = 50
 
@@ -49,9 +49,13 @@ def run(arguments: Sequence[str]) -> int:
 
 def images(name: str, folder: Path, force: bool) -> int:
     """Train on four fifths of the digits, measure on the rest, and leave a model and the test rows in `folder`."""
+    from clearprop.cli.fitting import Fit
+    from clearprop.cli.problem import Problem, class_codes
+    from clearprop.estimators import Classifier
     from clearprop.estimators.demo_data import held_out_digits
-    from clearprop.estimators.table_recipe import Recipe
-    from clearprop.estimators.table_training import TableTraining
+    from clearprop.estimators.tables.measures import measure_classes
+    from clearprop.estimators.tables.recipe import PRESETS
+    from clearprop.estimators.tables.target import ClassTarget
 
     model_file, test_file = folder / f"{name}.clearprop", folder / f"{name}-test.csv"
     if folder.exists() and not folder.is_dir():
@@ -64,24 +68,29 @@ def images(name: str, folder: Path, force: bool) -> int:
                 f"'{path}' exists and is not from this demo; pass --force to replace it, or --out with another folder."
             )
     print(f"demo {name}: {DEMOS[name]}", flush=True)
-    training = TableTraining(rows, target, task="classification", recipe=Recipe(**RECIPES[name]))
-    network = training.model.network
-    print(
-        f"{rows.n_rows} rows to learn from, {test.n_rows} to test on; {network.n_parameters:,} parameters", flush=True
+    problem = Problem.of(rows, target, task="classification")
+    recipe = replace(PRESETS["fast"], **RECIPES[name])
+    n_parameters = (
+        recipe.members * recipe.network(problem.preprocessing, ClassTarget(tuple(problem.labels)), 0).n_parameters
     )
-    if report_training(training):
+    print(f"{rows.n_rows} rows to learn from, {test.n_rows} to test on; {n_parameters:,} parameters", flush=True)
+    model = Classifier(recipe, random_state=0, verbose=True)
+    fit = Fit.of(problem, model)
+    if fit.run():
         note("interrupted; nothing saved")
         return 130
-    training.validate()
-    training.model.record["demo"] = name
-    accuracy = training.model.evaluate(test)["accuracy"]
+    stored = fit.stored(rows.missing, fit.validate()[0])
+    stored.record["demo"] = name
+    accuracy = measure_classes(model.predict_proba(test), class_codes(test, target, model.classes_.tolist()))[
+        "accuracy"
+    ]
     print(f"test accuracy {accuracy:.4f} ({round(accuracy * test.n_rows)} of {test.n_rows} right)")
     folder.mkdir(parents=True, exist_ok=True)
     write_text(test_file, test_text)
-    save_model(training.model, model_file)
-    model, data = shlex.quote(str(model_file)), shlex.quote(str(test_file))
+    stored.save(model_file)
+    made, data = shlex.quote(str(model_file)), shlex.quote(str(test_file))
     print(f"saved {model_file} and {test_file}; try next:")
-    for verb in (f"evaluate {model} {data}", f"predict {model} {data} --proba --keep {target}", f"inspect {model}"):
+    for verb in (f"evaluate {made} {data}", f"predict {made} {data} --proba --keep {target}", f"inspect {made}"):
         print(f"  {program()} {verb}")
     return 0
 
@@ -96,11 +105,11 @@ def _csv(table: Table) -> str:
 
 def _is_demo(path: Path, name: str) -> bool:
     """Return whether an earlier run of the demo wrote this model file."""
-    from clearprop.estimators.table import TableModel
+    from clearprop.cli.model_file import load_model
 
     try:
-        return TableModel.load(path).record.get("demo") == name
-    except (ClearpropError, OSError):
+        return load_model(str(path)).record.get("demo") == name
+    except ClearpropError:
         return False
 
 

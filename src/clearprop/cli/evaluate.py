@@ -11,7 +11,6 @@ from clearprop.cli.options import (
     add_missing,
     add_quiet,
     complain,
-    load_model,
     load_table,
     note,
     note_unseen,
@@ -47,6 +46,7 @@ def run(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("model", metavar="MODEL", help="what 'clearprop train' wrote")
     parser.add_argument("data", metavar="DATA", help="CSV or Parquet with the target's column, - for standard input")
+    parser.add_argument("--target", metavar="COL", help="the column to compare with; default: the one trained on")
     parser.add_argument(
         "--fail-under",
         metavar="METRIC=NUMBER",
@@ -59,17 +59,26 @@ def run(arguments: Sequence[str]) -> int:
     add_quiet(parser)
     options = parser.read(arguments)
 
-    model = load_model(options.model)
-    table = load_table(options.data, [*model.missing, *options.na])
-    known = model.with_target(table)
-    metrics = model.evaluate(known)
+    from clearprop.cli.model_file import load_model
+    from clearprop.cli.problem import class_codes, known_rows, numbers
+    from clearprop.estimators.tables.measures import measure_classes, measure_numbers
+
+    stored = load_model(options.model)
+    model, target = stored.model, stored.one_target(options.target)
+    table = load_table(options.data, [*stored.missing, *options.na])
+    known, notes = known_rows(table, target)
+    if stored.task == "classification":
+        codes = class_codes(known, target, model.classes_.tolist())
+        metrics = measure_classes(model.predict_proba(known), codes)
+    else:
+        metrics = measure_numbers(model.predict(known), numbers(known, target))
     for name, _ in options.fail_under:
         if name not in metrics:
             raise ArgumentError(f"--fail-under {name}: this model has {', '.join(metrics)}.")
-    if known.n_rows < table.n_rows:
-        note(f"note: {table.n_rows - known.n_rows} of {table.n_rows} rows have no '{model.target.name}': left out")
-    note(f"{model.target.task} of '{model.target.name}' on {known.n_rows} rows of {table.source}")
-    note_unseen(model, known)
+    for text in notes:
+        note(f"note: {text}")
+    note(f"{stored.task} of '{target}' on {known.n_rows} rows of {table.source}")
+    note_unseen(model.preprocessing_, known)
     show_metrics(metrics)
     missed = False
     for name, value in options.fail_under:

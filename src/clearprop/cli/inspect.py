@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clearprop.cli.options import Parser
-from clearprop.errors import ModelFileError
+from clearprop.cli.reporting import ENDS
+
+if TYPE_CHECKING:
+    from clearprop.cli.model_file import StoredModel
+    from clearprop.network import Network
 
 __all__ = ["run"]
 
@@ -18,7 +22,7 @@ MAX_FEATURES = 20  # shown to people
 def run(arguments: Sequence[str]) -> int:
     """Run the verb and return its exit code."""
     parser = Parser("inspect", "Show the layers, shapes and parameter counts of a model file, and how it was trained.")
-    parser.add_argument("model", metavar="MODEL", help="what 'clearprop train' or net.save wrote")
+    parser.add_argument("model", metavar="MODEL", help="what 'clearprop train' or the method save wrote")
     parser.add_argument("--json", action="store_true", help="print everything but the weights as JSON")
     options = parser.read(arguments)
 
@@ -29,19 +33,19 @@ def run(arguments: Sequence[str]) -> int:
 
 def describe(path: str) -> dict[str, Any]:
     """Return what a model file holds, as something the json module can write."""
-    from clearprop.files import read_model
+    from clearprop.cli.model_file import read_file
     from clearprop.network import Network
 
-    try:
-        stored, arrays = read_model(path)
-        n_bytes = Path(path).stat().st_size
-    except OSError as error:
-        raise ModelFileError(f"cannot read '{path}': {error.strerror}; 'clearprop train' makes a model.") from error
-    network = Network.from_file(stored, arrays)
+    stored, model = read_file(path)
+    file = {"file": path, "bytes": Path(path).stat().st_size}
+    if isinstance(model, Network):
+        return {**file, **_network(model)}
+    return {**file, **_network(model.model.members_[0].network), **_table(model, stored["estimator"])}
+
+
+def _network(network: Network) -> dict[str, Any]:
     summary = network.summary()
-    found: dict[str, Any] = {
-        "file": path,
-        "bytes": n_bytes,
+    return {
         "n_parameters": summary.n_parameters,
         "dtype": network.dtype.name,
         "loss": repr(network.loss_function),
@@ -59,12 +63,23 @@ def describe(path: str) -> dict[str, Any]:
         ],
         "summary": str(summary),
     }
-    if "table" in stored:
-        from clearprop.estimators.table import TableModel
 
-        model = TableModel.from_json(network, stored["table"])
-        found |= {"inputs": model.columns.inputs, **model.to_json()}
-    return found
+
+def _table(stored: StoredModel, entry: dict[str, Any]) -> dict[str, Any]:
+    preprocessing = stored.model.preprocessing_
+    names = [*preprocessing.numbers, *preprocessing.flags]
+    embedded = [f"{column.name} = {level}" for column in preprocessing.embedded for level in column.levels]
+    return {
+        "class": entry["class"],
+        "parameters": entry["parameters"],
+        "target": {"name": stored.target, "task": stored.task, **entry["target"]},
+        "inputs": names + embedded,
+        "preprocessing": entry["preprocessing"],
+        "features": [list(row) for row in preprocessing.summary().rows],
+        "networks": entry["members"],
+        "missing": list(stored.missing),
+        "record": stored.record,
+    }
 
 
 def lines(found: dict[str, Any]) -> list[str]:
@@ -78,27 +93,25 @@ def lines(found: dict[str, Any]) -> list[str]:
         f"penalty   {found['penalty']}",
         f"seed      {found['seed']}",
     ]
-    if "target" not in found:
+    if "class" not in found:
         return [*text, "", "a network without a table: open it with clearprop.load in Python"]
-    target, record = found["target"], found["record"]
-    text.append(f"target    '{target['name']}', {target['task']}")
+    networks, target = found["networks"], found["target"]
+    if len(networks) > 1:
+        text[0] += f"; {len(networks)} such networks, whose predictions are averaged"
+    name = "" if target["name"] is None else f"'{target['name']}', "
+    text.append(f"target    {name}{target['task']}")
     if "labels" in target:
         text.append(f"classes   {', '.join(map(str, target['labels']))}")
     text += ["", "features"]
-    for column in found["columns"][:MAX_FEATURES]:
-        if column["kind"] == "category":
-            levels = ["(missing)" if level is None else level for level in column["levels"]]
-            shown = ", ".join(levels[:8]) + (f", ... ({len(levels)})" if len(levels) > 8 else "")
-            text.append(f"  {column['name']}: {shown}")
-        else:
-            gaps = f", {column['median']:.4g} where missing" if column["gaps"] else ""
-            text.append(f"  {column['name']}: {column['kind']}, {column['mean']:.4g} +- {column['scale']:.4g}{gaps}")
-    if len(found["columns"]) > MAX_FEATURES:
-        text.append(f"  and {len(found['columns']) - MAX_FEATURES} more; --json shows all")
+    for column, kind, _, how in found["features"][:MAX_FEATURES]:
+        text.append(f"  {column}: {', '.join(filter(None, (kind, how)))}")
+    if len(found["features"]) > MAX_FEATURES:
+        text.append(f"  and {len(found['features']) - MAX_FEATURES} more; --json shows all")
     text += ["", "training"]
-    for name, value in record.items():
-        if name == "history":
-            continue
+    epochs = [f"{len(network['history']['loss'])} ({ENDS[network['stopped']]})" for network in networks]
+    text.append(f"  epochs: {', '.join(epochs)}")
+    text.append(f"  best epoch: {', '.join(str(network['best_epoch']) for network in networks)}")
+    for name, value in found["record"].items():
         if isinstance(value, dict):
             value = ", ".join(f"{key} {_short(item)}" for key, item in value.items() if item is not None)
         text.append(f"  {name.replace('_', ' ')}: {_short(value)}")

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from clearprop.errors import ArgumentError, DataError, ModelFileError
+from clearprop.errors import ArgumentError, DataError
 
 if TYPE_CHECKING:
-    from clearprop.estimators.table import TableModel
-    from clearprop.estimators.table_data import Table
+    from clearprop.estimators.tables import Preprocessing
+    from clearprop.estimators.tables.table import Table
 
 __all__ = [
     "Parser",
@@ -27,7 +27,6 @@ __all__ = [
     "check_output",
     "complain",
     "integer",
-    "load_model",
     "load_table",
     "model_name",
     "names",
@@ -36,7 +35,6 @@ __all__ = [
     "note_unseen",
     "program",
     "real",
-    "save_model",
     "show_metrics",
     "write_text",
 ]
@@ -156,7 +154,7 @@ def program() -> str:
 
 def load_table(path: str, missing: Iterable[str]) -> Table:
     """Read a table and tell what was left out."""
-    from clearprop.estimators.table_file import read_table
+    from clearprop.estimators.tables.reader import read_table
 
     table = read_table(path, missing)
     for text in table.notes:
@@ -173,9 +171,9 @@ def note_engine() -> None:
         note(f"note: {reason}")
 
 
-def note_unseen(model: TableModel, table: Table) -> None:
+def note_unseen(preprocessing: Preprocessing, table: Table) -> None:
     """Tell which columns hold categories that training did not have."""
-    for text in model.columns.unseen(table):
+    for text in preprocessing.unseen(table):
         note(f"note: {text}")
 
 
@@ -186,16 +184,6 @@ def model_name(data: str) -> str:
     path = Path(data)
     path = Path(path.stem) if path.suffix.casefold() == ".gz" else path
     return f"{path.stem}.clearprop"
-
-
-def load_model(path: str) -> TableModel:
-    """Read a table model."""
-    from clearprop.estimators.table import TableModel
-
-    try:
-        return TableModel.load(path)
-    except OSError as error:
-        raise ModelFileError(f"cannot read '{path}': {error.strerror}; 'clearprop train' makes a model.") from error
 
 
 def check_output(path: str | Path, force: bool, sources: Sequence[str] = ()) -> Path:
@@ -223,14 +211,6 @@ def write_text(path: str | Path, text: str) -> None:
         write_atomically(path, text.encode())
     except OSError as error:
         raise DataError(f"cannot write '{path}': {error.strerror}; nothing was left there.") from error
-
-
-def save_model(model: TableModel, path: str | Path) -> None:
-    """Write a model file, at once or not at all."""
-    try:
-        model.save(path)
-    except OSError as error:
-        raise ModelFileError(f"cannot write '{path}': {error.strerror}; nothing was left there.") from error
 
 
 def show_metrics(metrics: dict[str, float]) -> None:

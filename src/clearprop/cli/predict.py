@@ -13,7 +13,6 @@ from clearprop.cli.options import (
     add_missing,
     add_quiet,
     check_output,
-    load_model,
     load_table,
     names,
     note,
@@ -40,15 +39,19 @@ def run(arguments: Sequence[str]) -> int:
 
     if options.out != "-":
         check_output(options.out, options.force, [options.model, options.data])
-    model = load_model(options.model)
-    table = load_table(options.data, [*model.missing, *options.na])
+    from clearprop.cli.model_file import load_model
+
+    stored = load_model(options.model)
+    model = stored.model
+    table = load_table(options.data, [*stored.missing, *options.na])
     columns: dict[str, Iterable[Any]] = {name: table.text(name) for name in options.keep}
-    results: dict[str, Iterable[Any]] = {"prediction": map(_text, model.predict(table))}
-    note_unseen(model, table)
+    if options.proba and not hasattr(model, "predict_proba"):
+        name = "the target" if stored.target is None else f"'{stored.target}'"
+        raise ArgumentError(f"{name} is a number, so there are no probabilities; leave out --proba.")
+    results = _columns("prediction", model.predict(table), range(model.target_.n_outputs))
+    note_unseen(model.preprocessing_, table)
     if options.proba:
-        probabilities = model.probabilities(table)
-        for label, p in probabilities.items():
-            results[f"probability_{label}"] = [f"{value:.9g}" for value in p.tolist()]
+        results |= _columns("probability", model.predict_proba(table), model.classes_.tolist())
     clash = next((name for name in columns if name in results), None)
     if clash is not None:
         raise ArgumentError(f"--keep '{clash}': the result has a column of that name; rename yours.")
@@ -63,6 +66,13 @@ def run(arguments: Sequence[str]) -> int:
         write_text(options.out, buffer.getvalue())
         note(f"wrote {table.n_rows} predictions to {options.out}")
     return 0
+
+
+def _columns(name: str, values: Any, labels: Iterable[Any]) -> dict[str, Iterable[Any]]:
+    """Return the column of that name, or of a matrix the columns, as texts."""
+    if values.ndim == 1:
+        return {name: map(_text, values.tolist())}
+    return {f"{name}_{label}": map(_text, column) for label, column in zip(labels, values.T.tolist(), strict=True)}
 
 
 def _text(value: Any) -> str:

@@ -1,14 +1,16 @@
-"""``clearprop train``: fit a network to a table and write a model file."""
+"""``clearprop train``: fit a model to a table and write a model file."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import importlib
 import itertools
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from clearprop.cli.config import configured
 from clearprop.cli.options import (
@@ -25,11 +27,13 @@ from clearprop.cli.options import (
     note_engine,
     program,
     real,
-    save_model,
     show_metrics,
 )
-from clearprop.cli.reporting import announce, report_training
+from clearprop.cli.reporting import announce, plural
 from clearprop.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from clearprop.estimators import Classifier, Regressor
 
 __all__ = ["run"]
 
@@ -37,9 +41,10 @@ ACTIVATIONS = (
     "abs", "elu", "gelu", "hard_tanh", "identity", "leaky_relu", "log_softmax", "logistic", "mish", "prelu", "relu",
     "rrelu", "selu", "sigmoid", "silu", "softmax", "softplus", "tanh",
 )  # fmt: skip
-LOSSES = ("cross_entropy", "hinge", "squared_error", "absolute_error", "huber", "poisson")
+LOSSES = ("cross_entropy", "squared_error", "absolute_error", "poisson")
 CAUTION = 20  # validation rows; one of fewer moves the accuracy by more than 5 %
-OPTIMIZERS = ("adam", "adamw", "sgd", "momentum", "nesterov", "rmsprop", "adagrad", "lbfgs")
+OPTIMIZERS = ("adamw", "adam", "sgd", "momentum", "nesterov", "rmsprop", "adagrad")
+PRESETS = ("fast", "balanced", "best")
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -53,52 +58,40 @@ def run(arguments: Sequence[str]) -> int:
         raise ArgumentError("DATA and --valid cannot both be standard input; give a file for one of them.")
     out = check_output(options.out or model_name(options.data), options.force, sources)
 
-    from clearprop.estimators.table_recipe import Recipe
-    from clearprop.estimators.table_training import TableTraining
+    from clearprop.cli.fitting import Fit
+    from clearprop.cli.problem import Problem
 
-    recipe = Recipe(
-        hidden=options.hidden,
-        activation=options.activation,
-        loss=options.loss,
-        optimizer=options.optimizer,
-        learning_rate=options.lr,
-        batch_size=options.batch_size,
-        epochs=options.epochs,
-        l2=options.l2,
-        patience=options.patience,
-        seed=options.seed,
-    )
     table = load_table(options.data, options.na)
-    validation = load_table(options.valid, options.na) if isinstance(options.valid, str) else options.valid
-    training = TableTraining(
+    problem = Problem.of(
         table,
         options.target,
         task=options.task,
+        loss=options.loss,
         features=options.features,
         drop=options.drop,
         categorical=options.categorical,
-        validation=validation,
-        recipe=recipe,
     )
-    announce(training, inferred=options.task is None)
+    validation = load_table(options.valid, options.na) if isinstance(options.valid, str) else options.valid
+    fit = Fit.of(problem, make_model(options, problem.task), validation, options.seed)
+    announce(fit, inferred=options.task is None)
     note_engine()
     with _threads(options.threads):
-        interrupted = report_training(training, options.quiet)
-    if interrupted and not training.model.record["epochs"]:
-        complain("interrupted before the first epoch ended; nothing saved")
-        return 130
-    metrics = training.validate()
-    if metrics:
-        count = training.n_validation
-        rows = "1 validation row, which" if count == 1 else f"{count} validation rows, which"
-        note(f"on {rows} also chose the epoch (for a figure that did not choose: evaluate on other rows):")
-        if count < CAUTION:
-            note(f"note: {count} {'is' if count == 1 else 'are'} few, so these figures are rough")
-        show_metrics(metrics)
+        try:
+            interrupted = fit.run()
+        except KeyboardInterrupt:
+            complain("interrupted before the first epoch ended; nothing saved")
+            return 130
+        metrics, count = fit.validate()
+    chosen = "the epoch" if fit.others or len(fit.model.members_) == 1 else "the epochs of the networks they are from"
+    note(f"on {plural(count, 'validation row')}, which also chose {chosen} (for a figure that did not choose: evaluate "
+         "on other rows):")  # fmt: skip
+    if count < CAUTION:
+        note(f"note: {count} {'is' if count == 1 else 'are'} few, so these figures are rough")
+    show_metrics(metrics)
     finished = out if interrupted and out.exists() else None
     if finished is not None:  # a model that is complete is worth more than a part of its successor
         out = out.with_name(f"{out.stem}.interrupted.clearprop")
-    save_model(training.model, out)
+    fit.stored(table.missing, metrics).save(out)
     what = (" (the best parameters so far)" if interrupted else "") + (f"; {finished} is as before" if finished else "")
     (complain if interrupted else note)(f"saved {out}{what}")
     where = shlex.quote(str(out))
@@ -107,11 +100,38 @@ def run(arguments: Sequence[str]) -> int:
     return 130 if interrupted else 0
 
 
+def make_model(options: argparse.Namespace, task: str) -> Classifier | Regressor:
+    """Return the estimator that the options ask for: a preset, with what they change of its recipe."""
+    from clearprop.estimators import Classifier, Regressor
+    from clearprop.estimators.tables.recipe import OPTIMIZERS, PRESETS
+
+    changes = {
+        name: getattr(options, name)
+        for name in ("hidden", "activation", "l2", "optimizer", "batch_size", "epochs", "patience")
+        if getattr(options, name) is not None
+    }
+    rate = options.lr
+    if rate is None and options.optimizer is not None and options.optimizer != PRESETS[options.preset].optimizer:
+        rate, _ = OPTIMIZERS[options.optimizer]
+    if rate is not None:
+        changes["learning_rate"] = (rate, rate)
+    shared: dict[str, Any] = {
+        "preset": dataclasses.replace(PRESETS[options.preset], **changes) if changes else options.preset,
+        "categorical_features": options.categorical or None,
+        "time_limit": options.time_limit,
+        "random_state": options.seed,
+        "verbose": not options.quiet,
+    }
+    if task == "classification":
+        return Classifier(**shared)
+    return Regressor(**shared, objective=options.loss or "squared_error")
+
+
 def make_parser() -> Parser:
     """Return the parser of the verb."""
     parser = Parser(
         "train",
-        "Fit a network to a table and write a model file.\n\n"
+        "Fit a model to a table and write a model file. It needs no option but the target.\n\n"
         "The file keeps the scaling of numbers, the categories of texts and the training record, so that\n"
         "'clearprop predict' needs nothing else. Columns are found by name.",
     )
@@ -131,23 +151,29 @@ def make_parser() -> Parser:
         "--valid",
         metavar="SHARE|FILE",
         type=share_or_file,
-        default=0.2,
-        help="rows to validate on: a share of DATA (0 for none) or another file; default 0.2",
+        help="rows to validate all networks on: a share of DATA or another file; default: another share for each",
     )
     add_missing(group)
     add = parser.add_argument_group("network").add_argument
-    add("--hidden", metavar="N,...", type=units, default=(64, 32), help="units of the hidden layers, or none; "
-        "default 64,32")  # fmt: skip
-    add("--activation", metavar="NAME", choices=ACTIVATIONS, default="relu", help=", ".join(ACTIVATIONS))
+    add("--preset", metavar="NAME", choices=PRESETS, default="balanced", help="how much time to spend: fast, balanced "
+        "(default) or best; what follows changes it")  # fmt: skip
+    add("--hidden", metavar="N,...", type=units, help="units of the hidden layers, or none")
+    add("--activation", metavar="NAME", choices=ACTIVATIONS, help=", ".join(ACTIVATIONS))
     add("--loss", metavar="NAME", choices=LOSSES, help=", ".join(LOSSES))
-    add("--l2", metavar="X", type=real(positive=False), default=1e-4, help="penalty on the weights; default 1e-4")
+    add("--l2", metavar="X", type=real(positive=False), help="penalty on the weights")
     add = parser.add_argument_group("training").add_argument
-    add("--optimizer", metavar="NAME", choices=OPTIMIZERS, default="adam", help=", ".join(OPTIMIZERS))
-    add("--lr", metavar="X", type=real(positive=True), help="learning rate; the default depends on the optimizer")
-    add("--batch-size", metavar="N", type=integer(1), help="rows of an update; default: 1%% of the rows, 16 to 256")
-    add("--epochs", metavar="N", type=integer(1), default=500, help="passes over the rows at most; default 500")
-    add("--patience", metavar="N", type=integer(1), default=20, help="stop after so many epochs without a better "
-        "validation loss; default 20")  # fmt: skip
+    add("--time-limit", metavar="SECONDS", type=real(positive=True), help="end after so long with the best so far")
+    add("--optimizer", metavar="NAME", choices=OPTIMIZERS, help=", ".join(OPTIMIZERS))
+    add(
+        "--lr",
+        metavar="X",
+        type=real(positive=True),
+        help="highest learning rate; the default depends on the optimizer",
+    )
+    add("--batch-size", metavar="N", type=integer(1), help="rows of an update")
+    add("--epochs", metavar="N", type=integer(1), help="passes over the rows")
+    add("--patience", metavar="N", type=integer(1), help="stop after so many epochs without a better validation; "
+        "default: never")  # fmt: skip
     add("--seed", metavar="N", type=integer(0), default=0, help="the same seed and data give the same model; default 0")
     add("--threads", metavar="N", type=integer(1), help="threads to compute with; default: all")
     group = parser.add_argument_group("files")
@@ -190,8 +216,11 @@ def share_or_file(text: str) -> float | str:
         share = float(text)
     except ValueError:
         return text
-    if not 0.0 <= share < 1.0:
-        raise argparse.ArgumentTypeError(f"must be a share from 0 to below 1, or a file, got {text!r}")
+    if not 0.0 < share < 1.0:
+        raise argparse.ArgumentTypeError(
+            f"must be a share above 0 and below 1, or a file, got {text!r}: rows that are not learned from choose the "
+            "epoch"
+        )
     return share
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clearprop.estimators.table_data import Table
+from clearprop.estimators.tables.table import Table
 from clearprop.training.data import split_rows
 
 __all__ = ["held_out_digits"]

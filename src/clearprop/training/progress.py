@@ -1,16 +1,20 @@
-"""A progress bar on a terminal, silence elsewhere."""
+"""How far training is: a progress bar on a terminal, lines or silence elsewhere."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from clearprop.training.callbacks import Callback
 from clearprop.training.report import EpochReport
 
-__all__ = ["ProgressBar", "progress_bar"]
+__all__ = ["ProgressBar", "progress", "progress_bar"]
+
+INTERVAL = 10.0  # seconds between two lines where there is no progress bar
 
 
 @contextlib.contextmanager
@@ -30,12 +34,34 @@ def progress_bar(n_epochs: int) -> Iterator[Callable[[EpochReport], None]]:
         task = bar.add_task("", total=n_epochs)
 
         def advance(report: EpochReport) -> None:
-            text = f"loss {report.loss:.4g}"
-            if report.validation_loss is not None:
-                text += f", validation {report.validation_loss:.4g}"
-            bar.update(task, advance=1, description=text)
+            bar.update(task, advance=1, description=_losses(report))
 
         yield advance
+
+
+@contextlib.contextmanager
+def progress(n_epochs: int) -> Iterator[Callable[[EpochReport], None]]:
+    """Show the `progress_bar`, or where there is no terminal, as in a log file, a line every `INTERVAL` seconds."""
+    if sys.stderr.isatty():
+        with progress_bar(n_epochs) as advance:
+            yield advance
+        return
+    said, done, lock = time.monotonic(), 0, threading.Lock()
+
+    def count(report: EpochReport) -> None:
+        nonlocal said, done
+        with lock:
+            done += 1
+            if time.monotonic() - said >= INTERVAL:
+                said = time.monotonic()
+                print(f"epoch {done}/{n_epochs}: {_losses(report)}", file=sys.stderr, flush=True)
+
+    yield count
+
+
+def _losses(report: EpochReport) -> str:
+    validation = "" if report.validation_loss is None else f", validation {report.validation_loss:.4g}"
+    return f"loss {report.loss:.4g}{validation}"
 
 
 class ProgressBar(Callback):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy
@@ -45,7 +47,7 @@ class Classifier(ClassifierMixin, TableEstimator):
     random_state : int, RandomState instance or None
         Seed of split, initial weights, order and noise: the same one and the same data give the same bits.
     verbose : bool, default=False
-        Whether to show a progress bar, on a terminal only.
+        Whether to show on standard error how far training is: a bar on a terminal, else a line every ten seconds.
 
     Attributes
     ----------
@@ -100,7 +102,7 @@ class Classifier(ClassifierMixin, TableEstimator):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, X_val: Any = None, y_val: Any = None) -> Self:
         """Fit preprocessing and networks to X and y.
 
         Parameters
@@ -111,6 +113,8 @@ class Classifier(ClassifierMixin, TableEstimator):
             The class of each row, of any type that can be sorted; or its labels.
         sample_weight : array-like of shape (n,) or None
             Weights of the rows.
+        X_val, y_val : like X and y, or None
+            Rows that all networks are validated on; by default each is validated on its share of X.
 
         Returns
         -------
@@ -118,7 +122,8 @@ class Classifier(ClassifierMixin, TableEstimator):
             Itself, fitted.
         """
         table, y, weight = self._rows(X, y, sample_weight)
-        check_classification_targets(y)
+        if y.dtype != object or not all(isinstance(label, Real) for label in y):  # numbers that are objects are labels
+            check_classification_targets(y)
         several = type_of_target(y) == "multilabel-indicator"
         if several:
             codes = y
@@ -132,7 +137,26 @@ class Classifier(ClassifierMixin, TableEstimator):
             factors = compute_sample_weight(self.class_weight, y)
             weight = factors if weight is None else weight * factors
         self.target_ = ClassTarget(tuple(self.classes_.tolist()), several, self.objective == "probability")
-        return self._fit(table, codes.astype(numpy.float32) if several else codes, weight, None if several else codes)
+        validation = self._validation_rows(X_val, y_val, self._encode)
+        return self._fit(table, self._encode(y), weight, None if several else codes, validation)
+
+    def _encode(self, y: Any) -> Array:
+        """Return the place of each row's class in `classes_`, or its labels."""
+        if self.target_.several:
+            return y.astype(numpy.float32)
+        unknown = numpy.setdiff1d(y, self.classes_)
+        if unknown.size:
+            raise DataError(f"y_val holds {show(unknown.tolist()[0])}, which is no class in y; leave its rows out.")
+        return numpy.searchsorted(self.classes_, y)
+
+    def _own_state(self) -> dict[str, Any]:
+        return {"classes_dtype": self.classes_.dtype.str}
+
+    def _set_own_state(self, state: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
+        dtype = numpy.dtype(state["classes_dtype"])
+        self.classes_ = numpy.array(self.target_.labels, dtype=dtype)
+        if dtype.kind not in "biufUO" or self.classes_.tolist() != list(self.target_.labels):
+            raise ValueError(f"classes of type {dtype} are {show(self.target_.labels)}")
 
     def _learn_from_held_out(self, rows: HeldOut) -> None:
         self.target_ = self.target_.calibrate(rows.scores, rows.y, rows.weight)

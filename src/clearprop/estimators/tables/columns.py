@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 import numpy
 
 from clearprop.errors import DataError, ModelFileError
-from clearprop.estimators.table_data import Table
+from clearprop.estimators.tables.table import TRUTH, Table
 from clearprop.validation import show
 
-__all__ = ["DATE_PARTS", "CategoryColumn", "NumberColumn", "column_from_json", "read_levels"]
+__all__ = ["DATE_PARTS", "CategoryColumn", "NumberColumn", "column_from_json"]
 
 Array = Any
 
@@ -112,7 +112,7 @@ class CategoryColumn:
     @classmethod
     def fit(cls, table: Table, name: str) -> CategoryColumn | None:
         """Return the column with the levels of the rows, or None where there is only one."""
-        counts = Counter(read_levels(table, name)).most_common(MAX_LEVELS)
+        counts = Counter(read_levels(table, name, table.kind(name) == "boolean")).most_common(MAX_LEVELS)
         if len(counts) < 2:
             return None
         return cls(name, tuple(sorted((level for level, _ in counts), key=lambda level: (level is None, level or ""))))
@@ -125,15 +125,22 @@ class CategoryColumn:
     def transform(self, table: Table) -> Array:
         """Return the place of every row's level in `levels`, -1 for a level never seen."""
         places = {level: place for place, level in enumerate(self.levels)}
-        return numpy.array([places.get(level, -1) for level in read_levels(table, self.name)], dtype=numpy.int64)
+        return numpy.array([places.get(level, -1) for level in self.read(table)], dtype=numpy.int64)
+
+    def read(self, table: Table) -> list[str | None]:
+        """Return the level of every row, None where missing."""
+        return read_levels(table, self.name, {"false", "true"}.issuperset(filter(None, self.levels)))
 
 
-def read_levels(table: Table, name: str) -> list[str | None]:
+def read_levels(table: Table, name: str, boolean: bool) -> list[str | None]:
     """Return a column as texts, None where missing; booleans are ``"false"`` and ``"true"`` in any spelling."""
-    if table.kind(name) != "boolean":
-        return list(table.categories(name))
-    names = {0.0: "false", 1.0: "true"}
-    return [names.get(value) for value in table.numbers(name, boolean=True).tolist()]
+    if table.kinds.get(name) == "boolean":
+        names = {0.0: "false", 1.0: "true"}
+        return [names.get(value) for value in table.numbers(name).tolist()]
+    texts: list[str | None] = list(table.categories(name))
+    if not boolean:
+        return texts
+    return [text if text is None or text.casefold() not in TRUTH else text.casefold() for text in texts]
 
 
 def _read(table: Table, name: str, part: str) -> Array:

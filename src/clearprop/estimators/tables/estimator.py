@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import os
-from abc import ABC, abstractmethod
+from abc import abstractmethod
+from collections.abc import Callable
 from contextlib import nullcontext
 from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy
-from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_array,
-    check_consistent_length,
     check_is_fitted,
     column_or_1d,
     validate_data,
 )
 
-from clearprop.errors import DataError
-from clearprop.estimators.table_data import Table
+from clearprop.errors import ArgumentError, DataError
 from clearprop.estimators.tables.attributions import gradients_times_inputs
 from clearprop.estimators.tables.frame import is_frame, table_of
 from clearprop.estimators.tables.preprocessing import Preprocessing
 from clearprop.estimators.tables.recipe import PRESETS, Recipe
-from clearprop.estimators.tables.target import ClassTarget, NumberTarget
-from clearprop.estimators.tables.training import HeldOut, Member, Task, train_members
-from clearprop.training.progress import progress_bar
+from clearprop.estimators.tables.saving import SavedEstimator
+from clearprop.estimators.tables.table import Table
+from clearprop.estimators.tables.training import HeldOut, Task, train_members
+from clearprop.training.progress import progress
 
 if TYPE_CHECKING:
     from clearprop.estimators.tables.report import Report
@@ -39,7 +38,7 @@ __all__ = ["TableEstimator"]
 Array = Any
 
 
-class TableEstimator(ABC, BaseEstimator):
+class TableEstimator(SavedEstimator):
     """Base of `Classifier` and `Regressor`."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -55,8 +54,6 @@ class TableEstimator(ABC, BaseEstimator):
     time_limit: float | None
     random_state: Any
     verbose: Any
-    target_: ClassTarget | NumberTarget
-    members_: list[Member]
 
     @property
     def recipe(self) -> Recipe:
@@ -68,36 +65,59 @@ class TableEstimator(ABC, BaseEstimator):
         if y is None:
             raise DataError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
         table = self._table(X, reset=True)
-        y = check_array(y, ensure_2d=False, dtype=None, input_name="y")
-        check_consistent_length(X, y)
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+        y = _column(table, y, "y")
         if sample_weight is None:
             return table, y, None
         weight = _check_sample_weight(sample_weight, y, ensure_non_negative=True)
         counts = numpy.flatnonzero(weight)
         return table.take(counts), y[counts], weight[counts]
 
-    def _table(self, X: Any, reset: bool) -> Table:
-        """Return X as a table, checked by scikit-learn's rules for shapes and names."""
-        if is_frame(X):
-            validate_data(self, X, skip_check_array=True, reset=reset)
-        else:
-            X = validate_data(self, X, dtype=None, ensure_all_finite="allow-nan", reset=reset)
-        table = table_of(X)
-        if self.categorical_features is None:
-            return table
-        names = list(table.columns)
-        chosen = numpy.asarray(self.categorical_features)
-        return table.with_categories(map(str, chosen) if chosen.dtype.kind in "UO" else numpy.array(names)[chosen])
+    def _validation_rows(self, X: Any, y: Any, encode: Callable[[Any], Array]) -> tuple[Table, Array] | None:
+        """Return the table and the encoded target of rows to validate on, where the user gave some."""
+        if (X is None) != (y is None):
+            raise ArgumentError("fit: X_val and y_val belong together; give both or neither.")
+        if X is None:
+            return None
+        table = self._table(X, reset=False)
+        return table, encode(_column(table, y, "y_val"))
 
-    def _fit(self, table: Table, y: Array, weight: Array | None, classes: Array | None) -> Self:
+    def _table(self, X: Any, reset: bool) -> Table:
+        """Return X as a table, checked by scikit-learn's rules; of a `Table` columns are taken by their names."""
+        if isinstance(X, Table):
+            table = X
+            if reset:
+                self.feature_names_in_ = numpy.array(list(X.columns), dtype=object)
+                self.n_features_in_ = len(X.columns)
+        elif is_frame(X):
+            validate_data(self, X, skip_check_array=True, reset=reset)
+            table = table_of(X)
+        else:
+            table = table_of(validate_data(self, X, dtype=None, ensure_all_finite="allow-nan", reset=reset))
+        if not reset or self.categorical_features is None:  # once fitted, each column knows how it is read
+            return table
+        names = numpy.array(list(table.columns), dtype=object)
+        chosen = numpy.asarray(self.categorical_features)
+        if chosen.size and chosen.dtype.kind not in "UO":
+            chosen = names[chosen]
+        return table.with_categories(map(str, chosen))
+
+    def _fit(
+        self,
+        table: Table,
+        y: Array,
+        weight: Array | None,
+        classes: Array | None,
+        validation: tuple[Table, Array] | None = None,
+    ) -> Self:
         """Fit the preprocessing and the networks to rows whose target `target_` has encoded."""
         recipe, seed = self.recipe, int(check_random_state(self.random_state).randint(2**31))
         kinds = {name: table.kind(name) for name in table.columns}
         self.preprocessing_ = Preprocessing.fit(table, kinds, max_flags=recipe.max_flags, robust=recipe.robust)
-        task = Task(self.preprocessing_.transform(table), y, weight, classes, self.target_)
-        with progress_bar(recipe.members * recipe.epochs) if self.verbose else nullcontext() as tell:
+        others = None
+        if validation is not None:
+            others = Task(self.preprocessing_.transform(validation[0]), validation[1], None, None, self.target_)
+        task = Task(self.preprocessing_.transform(table), y, weight, classes, self.target_, others)
+        with progress(recipe.members * recipe.epochs) if self.verbose else nullcontext() as tell:
             self.members_ = train_members(
                 recipe,
                 lambda seed: recipe.network(self.preprocessing_, self.target_, seed),
@@ -199,3 +219,11 @@ class TableEstimator(ABC, BaseEstimator):
         tags.input_tags.string = True
         tags.input_tags.categorical = True
         return tags
+
+
+def _column(table: Table, y: Any, name: str) -> Any:
+    """Return a target as an array, checked by scikit-learn's rules; a matrix of one column as that column."""
+    y = check_array(y, ensure_2d=False, dtype=None, input_name=name)
+    if len(y) != table.n_rows:
+        raise DataError(f"X has {table.n_rows} rows, {name} has {len(y)}; give each row its target.")
+    return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y

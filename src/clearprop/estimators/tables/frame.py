@@ -12,7 +12,7 @@ import narwhals
 import numpy
 
 from clearprop.errors import DataError
-from clearprop.estimators.table_data import Table
+from clearprop.estimators.tables.table import Table
 from clearprop.validation import show
 
 __all__ = ["column_of", "is_frame", "table_of"]
@@ -46,7 +46,7 @@ def table_of(X: Any) -> Table:
     else:
         read = {f"x{place}": _array_column(column, f"x{place}") for place, column in enumerate(numpy.asarray(X).T)}
     columns = {name: values for name, (values, _) in read.items()}
-    return Table("X", columns, {name: kind for name, (_, kind) in read.items()})
+    return Table("X", columns, {name: kind for name, (_, kind) in read.items()}, in_memory=True)
 
 
 def column_of(series: Any) -> Column:

@@ -11,14 +11,13 @@ import numpy
 import scipy.sparse
 
 from clearprop.errors import ModelFileError
-from clearprop.estimators.table_data import Table
 from clearprop.estimators.tables.columns import (
     DATE_PARTS,
     CategoryColumn,
     NumberColumn,
     column_from_json,
-    read_levels,
 )
+from clearprop.estimators.tables.table import Table
 from clearprop.summary import aligned
 from clearprop.validation import show
 
@@ -28,6 +27,7 @@ Array = Any
 Column = NumberColumn | CategoryColumn
 
 MAX_SHOWN = 5  # values in a message
+FEW = 20  # rows; the texts of so few may all differ by chance
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,9 @@ class Preprocessing:
             if not useful:
                 dropped[name] = "the same value in every row"
                 continue
+            if kind == "category" and len(set(table.categories(name))) == table.n_rows > FEW:
+                dropped[name] = "another text in every row"
+                continue
             values = b"".join(_bytes(column, table) for column in useful)
             if values in known:
                 dropped[name] = f"the same as '{known[values]}'"
@@ -162,10 +165,10 @@ class Preprocessing:
 
     def unseen(self, table: Table) -> list[str]:
         """Return for each column with categories that training did not have a text that says which, and how often."""
+        table.require(column.name for column in self.columns)
         notes = []
         for column in (*self._flagged, *self.embedded):
-            table.require([column.name])
-            found = Counter(read_levels(table, column.name))
+            found = Counter(column.read(table))
             for level in column.levels:
                 del found[level]
             if found:

@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from clearprop.config import Configurable
 from clearprop.estimators.options import ACTIVATIONS
 from clearprop.estimators.tables.preprocessing import Preprocessing
 from clearprop.estimators.tables.target import ClassTarget, NumberTarget
 from clearprop.graph import Input
 from clearprop.initializers import Constant, LeCun, Normal
-from clearprop.layers import Concatenate, Dense, Dropout, Parametric, PeriodicEmbedding, Scale
+from clearprop.layers import Activation, Concatenate, Dense, Dropout, Parametric, PeriodicEmbedding, Scale
 from clearprop.network import Network
-from clearprop.optimizers import AdamW
+from clearprop.optimizers import SGD, AdaGrad, Adam, AdamW, Optimizer, RMSProp
+from clearprop.penalties import L2
 from clearprop.schedules import CosLog4
 from clearprop.validation import check_bool, check_choice, check_integer, check_real
 
-__all__ = ["PRESETS", "Recipe"]
+__all__ = ["OPTIMIZERS", "PRESETS", "Recipe"]
 
 EMBEDDING = 8  # numbers that a category of many levels becomes
 
+OPTIMIZERS: dict[
+    str, tuple[float, Callable[..., Optimizer]]
+] = {  # by name: a rate that suits Dense(ntk=True), what makes it
+    "adamw": (0.04, AdamW),
+    "adam": (0.04, Adam),
+    "sgd": (1.0, SGD),
+    "momentum": (0.2, lambda rate, **options: SGD(rate, momentum=0.9, **options)),
+    "nesterov": (0.2, lambda rate, **options: SGD(rate, momentum=0.9, nesterov=True, **options)),
+    "rmsprop": (0.01, RMSProp),
+    "adagrad": (0.1, AdaGrad),
+}
+
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(Configurable):
     """RealMLP-TD (Holzmueller et al. 2024), each part of which can be left out.
 
     Parameters
@@ -32,7 +47,7 @@ class Recipe:
     activation : str or None
         One of the names that `MLPClassifier` takes; by default ``"selu"`` for classes and ``"mish"`` for numbers.
     parametric : bool
-        Whether each unit learns how much of the activation it takes.
+        Whether each unit learns how much of the activation it takes, where that is one that takes each number alone.
     periodic : bool
         Whether numbers are embedded by cosines of learned frequencies.
     scale : bool
@@ -47,14 +62,20 @@ class Recipe:
         Levels of a category up to which it becomes flags.
     dropout, weight_decay, label_smoothing : float
         The usual ones.
+    l2 : float
+        Strength of a penalty on the weights, which is a part of the loss.
+    optimizer : str
+        One of `OPTIMIZERS`.
     learning_rate : tuple of two floats
         Highest learning rate, for classes and for numbers.
     schedule : bool
         Whether the learning rate follows `CosLog4`; else it is constant.
     beta_2 : float
-        Adam's memory of the squared gradient.
+        AdamW's memory of the squared gradient.
     batch_size, epochs : int
         Rows of an update, and passes over the rows.
+    patience : int or None
+        Epochs without a better validation after which training stops.
     members : int
         Networks, whose predictions are averaged.
 
@@ -75,11 +96,14 @@ class Recipe:
     dropout: float = 0.15
     weight_decay: float = 0.02
     label_smoothing: float = 0.1
+    l2: float = 0.0
+    optimizer: str = "adamw"
     learning_rate: tuple[float, float] = (0.04, 0.2)
     schedule: bool = True
     beta_2: float = 0.95
     batch_size: int = 256
     epochs: int = 256
+    patience: int | None = None
     members: int = 1
 
     def __post_init__(self) -> None:
@@ -93,9 +117,17 @@ class Recipe:
             check_integer("Recipe", name, getattr(self, name), minimum=1)
         for name in ("dropout", "label_smoothing", "beta_2"):
             check_real("Recipe", name, getattr(self, name), low=0.0, high=1.0, closed="left")
-        check_real("Recipe", "weight_decay", self.weight_decay, low=0.0)
+        for name in ("weight_decay", "l2"):
+            check_real("Recipe", name, getattr(self, name), low=0.0)
+        check_choice("Recipe", "optimizer", self.optimizer, OPTIMIZERS)
+        if self.patience is not None:
+            check_integer("Recipe", "patience", self.patience, minimum=1)
         for rate in self.learning_rate:
             check_real("Recipe", "learning_rate", rate, low=0.0, closed="neither")
+
+    def activation_for(self, *, classes: bool) -> str:
+        """Return the name of the activation, for classes or for numbers."""
+        return self.activation or ("selu" if classes else "mish")
 
     def network(self, preprocessing: Preprocessing, target: ClassTarget | NumberTarget, seed: int) -> Network:
         """Return the network, untrained."""
@@ -108,26 +140,29 @@ class Recipe:
         h = nodes[0] if len(nodes) == 1 else Concatenate()(*nodes)
         if self.scale:
             h = Scale()(h)
-        activation: Any = ACTIVATIONS[self.activation or ("selu" if isinstance(target, ClassTarget) else "mish")]()
+        activation: Any = ACTIVATIONS[self.activation_for(classes=isinstance(target, ClassTarget))]()
+        parametric = self.parametric and isinstance(activation, Activation) and not activation.stochastic
         weights = Normal(1.0) if self.ntk else LeCun("normal")
         for units in self.hidden:
             h = Dense(units, ntk=self.ntk, initializer=weights, bias_initializer=Normal(1.0))(h)
-            h = Parametric(activation)(h) if self.parametric else activation(h)
+            h = (Parametric(activation) if parametric else activation)(h)
             if self.dropout:
                 h = Dropout(self.dropout)(h)
         h = Dense(target.n_outputs, ntk=self.ntk, initializer=Constant(0.0))(h)
-        return Network(h, loss=target.loss(self.label_smoothing), seed=seed)
+        penalty = L2(self.l2) if self.l2 else None
+        return Network(h, loss=target.loss(self.label_smoothing), penalty=penalty, seed=seed)
 
-    def optimizer(self, net: Network, target: ClassTarget | NumberTarget) -> AdamW:
-        """Return the optimizer: Adam with decoupled weight decay and factors on the learning rates of some boxes."""
+    def make_optimizer(self, net: Network, target: ClassTarget | NumberTarget) -> Optimizer:
+        """Return the optimizer, with factors on the learning rates of some boxes; AdamW decays the weights."""
         rate = self.learning_rate[0 if isinstance(target, ClassTarget) else 1]
         factors = {"s": 6.0, "b": 0.1, "alpha": 0.1, "periodic": 0.1}
         known = {key for name in net.parameters for key in (name.rpartition(".")[0], name.rpartition(".")[2])}
-        return AdamW(
+        options = {"beta_2": self.beta_2, "weight_decay": self.weight_decay} if self.optimizer == "adamw" else {}
+        _, make = OPTIMIZERS[self.optimizer]
+        return make(
             CosLog4(rate) if self.schedule else rate,
-            beta_2=self.beta_2,
-            weight_decay=self.weight_decay,
             rate_factors={key: factor for key, factor in factors.items() if key in known},
+            **options,
         )
 
 

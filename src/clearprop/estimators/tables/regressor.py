@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 from numbers import Real
 from typing import Any, ClassVar, Self
@@ -45,7 +46,7 @@ class Regressor(RegressorMixin, TableEstimator):
     random_state : int, RandomState instance or None
         Seed of split, initial weights, order and noise: the same one and the same data give the same bits.
     verbose : bool, default=False
-        Whether to show a progress bar, on a terminal only.
+        Whether to show on standard error how far training is: a bar on a terminal, else a line every ten seconds.
 
     Attributes
     ----------
@@ -103,7 +104,7 @@ class Regressor(RegressorMixin, TableEstimator):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, X_val: Any = None, y_val: Any = None) -> Self:
         """Fit preprocessing and networks to X and y.
 
         Parameters
@@ -114,6 +115,8 @@ class Regressor(RegressorMixin, TableEstimator):
             Numbers.
         sample_weight : array-like of shape (n,) or None
             Weights of the rows.
+        X_val, y_val : like X and y, or None
+            Rows that all networks are validated on; by default each is validated on its share of X.
 
         Returns
         -------
@@ -122,9 +125,27 @@ class Regressor(RegressorMixin, TableEstimator):
         """
         table, y, weight = self._rows(X, y, sample_weight)
         self._one_column = y.ndim == 1
-        y = check_array(y.reshape(len(y), -1), dtype=numpy.float64, input_name="y")
-        self.target_ = NumberTarget.fit(y, weight, self.objective, self._quantiles())
-        return self._fit(table, self.target_.encode(y).astype(numpy.float32), weight, None)
+        self.target_ = NumberTarget.fit(_numbers(y), weight, self.objective, self._quantiles())
+        validation = self._validation_rows(X_val, y_val, self._encode)
+        return self._fit(table, self._encode(y), weight, None, validation)
+
+    def _encode(self, y: Any) -> Array:
+        """Return the scaled numbers, a column an output."""
+        return self.target_.encode(_numbers(y)).astype(numpy.float32)
+
+    def _own_state(self) -> dict[str, Any]:
+        return {"one_column": self._one_column}
+
+    def _own_arrays(self) -> dict[str, Array]:
+        return {"conformity_scores": self.conformity_scores_}
+
+    def _set_own_state(self, state: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
+        self._one_column, scores = state["one_column"], arrays["conformity_scores"]
+        if not isinstance(self._one_column, bool) or (self._one_column and len(self.target_.mean) > 1):
+            raise ValueError(f"one_column is {self._one_column!r}")
+        if scores.dtype != numpy.float64 or scores.ndim != 2 or scores.shape[1] != len(self.target_.mean):
+            raise ValueError(f"the conformity scores are {show(scores)}")
+        self.conformity_scores_ = scores
 
     def _quantiles(self) -> tuple[float, ...]:
         """Return the quantiles to predict, none unless they are the objective."""
@@ -188,3 +209,8 @@ class Regressor(RegressorMixin, TableEstimator):
         prediction = self.target_.decode(mean)
         ends = interval(self.target_, prediction, self.conformity_scores_, coverage)
         return ends[:, 0] if self._one_column else ends
+
+
+def _numbers(y: Any) -> Array:
+    """Return a checked target as a matrix of numbers."""
+    return check_array(y.reshape(len(y), -1), dtype=numpy.float64, input_name="y")

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+import types
+import typing
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy
 from scipy.optimize import minimize_scalar
 
-from clearprop.errors import DataError
+from clearprop.config import Configurable, from_config
+from clearprop.errors import ArgumentError, DataError, ModelFileError
 from clearprop.losses import AbsoluteError, BinaryCrossEntropy, CrossEntropy, Loss, Poisson, Quantile, SquaredError
+from clearprop.validation import check_real, show
 
-__all__ = ["OBJECTIVES", "ClassTarget", "NumberTarget"]
+__all__ = ["OBJECTIVES", "ClassTarget", "NumberTarget", "target_from_config"]
 
 Array = Any
 
@@ -22,7 +26,7 @@ OBJECTIVES = {"squared_error": "rmse", "absolute_error": "mae", "poisson": "loss
 
 
 @dataclass(frozen=True)
-class ClassTarget:
+class ClassTarget(Configurable):
     """Classes, of which a row has one; or labels, of which it has any number.
 
     Attributes
@@ -41,6 +45,11 @@ class ClassTarget:
     several: bool = False
     probability: bool = False
     temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        if len(set(self.labels)) < max(len(self.labels), 1 if self.several else 2):
+            raise ArgumentError(f"ClassTarget: labels must be two or more that differ, got {show(self.labels)}.")
+        check_real("ClassTarget", "temperature", self.temperature, low=0.0, closed="neither")
 
     @property
     def n_outputs(self) -> int:
@@ -94,7 +103,7 @@ class ClassTarget:
 
 
 @dataclass(frozen=True)
-class NumberTarget:
+class NumberTarget(Configurable):
     """Numbers; the network learns (y - mean) / scale.
 
     Attributes
@@ -115,6 +124,14 @@ class NumberTarget:
     low: tuple[float, ...]
     high: tuple[float, ...]
     quantiles: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.objective not in OBJECTIVES:
+            raise ArgumentError(f"NumberTarget: objective must be one of {', '.join(OBJECTIVES)}.")
+        if not len(self.mean) == len(self.scale) == len(self.low) == len(self.high) > 0 or min(self.scale) <= 0.0:
+            raise ArgumentError("NumberTarget: each column needs a mean, a scale > 0 and a range.")
+        if (self.objective == "quantile") != bool(self.quantiles) or (self.quantiles and len(self.mean) > 1):
+            raise ArgumentError("NumberTarget: quantiles are those of a single column, where they are the objective.")
 
     @classmethod
     def fit(cls, y: Array, weight: Array | None, objective: str, quantiles: tuple[float, ...] = ()) -> NumberTarget:
@@ -180,6 +197,27 @@ class NumberTarget:
             numpy.exp(scores) if self.objective == "poisson" else numpy.ones_like(scores)
         )
         return numpy.eye(self.n_outputs)[:, None] * slope
+
+
+def target_from_config(config: Any) -> ClassTarget | NumberTarget:
+    """Return the target that `to_config` described; its fields must be of their types, or it is a `ModelFileError`."""
+    target = from_config(config, Configurable)
+    if isinstance(target, ClassTarget | NumberTarget):
+        kinds = typing.get_type_hints(type(target))
+        if all(_is(getattr(target, name), kinds[name]) for name in config if name != "kind"):
+            return target
+    raise ModelFileError(f"the description of the target is damaged: {show(config)}.")
+
+
+def _is(value: Any, kind: Any) -> bool:
+    """Return whether a value is of an annotated type; of any type are booleans, finite numbers and texts."""
+    if typing.get_origin(kind) is tuple:
+        return isinstance(value, tuple) and all(_is(item, typing.get_args(kind)[0]) for item in value)
+    if isinstance(kind, types.UnionType):
+        return any(_is(value, one) for one in typing.get_args(kind))
+    if kind is Any:
+        return any(_is(value, one) for one in (bool, int, float, str))
+    return type(value) is kind and (kind is not float or math.isfinite(value))
 
 
 def _floats(values: Array) -> tuple[float, ...]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import threading
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy
@@ -23,10 +24,11 @@ from clearprop.training.initialization import initialize_from_data
 from clearprop.training.metrics import is_better_greater
 from clearprop.training.run import Run
 
-__all__ = ["HeldOut", "Member", "Task", "train_members"]
+__all__ = ["STOPPED", "HeldOut", "Member", "Task", "held_out_scores", "train_members"]
 
 Array = Any
 
+STOPPED = ("epochs", "patience", "time limit", "interrupted")  # why training may end
 N_PARTS = 5  # of the rows, on one of which a single network is validated
 
 
@@ -46,6 +48,8 @@ class Task:
         Classes of the rows, of which each network gets its share.
     target : ClassTarget or NumberTarget
         What the outputs of the networks mean.
+    validation : Task or None
+        Other rows, which every network is validated on instead of some of these.
     """
 
     inputs: Sequence[Array]
@@ -53,6 +57,7 @@ class Task:
     weight: Array | None
     classes: Array | None
     target: ClassTarget | NumberTarget
+    validation: Task | None = None
 
     def rows(self, rows: Array) -> tuple[Any, Array, Array | None]:
         """Return X, y and the weights of some rows."""
@@ -60,10 +65,12 @@ class Task:
         return X if len(X) > 1 else X[0], self.y[rows], None if self.weight is None else self.weight[rows]
 
     def held_out(self, members: Sequence[Member]) -> HeldOut:
-        """Return all rows that members were validated on, with the scores that each gives its own."""
-        rows = numpy.concatenate([member.held_out for member in members])
-        scores = numpy.concatenate([member.scores(self.rows(member.held_out)[0]) for member in members])
-        return HeldOut(scores, *self.rows(rows)[1:])
+        """Return all rows that members were validated on, with the scores of those that have not learned from them."""
+        if self.validation is None:
+            rows, scores = held_out_scores(members, self.inputs)
+            return HeldOut(scores, *self.rows(rows)[1:])
+        X, y, weight = self.validation.rows(slice(None))
+        return HeldOut(sum(member.scores(X) for member in members) / len(members), y, weight)
 
 
 @dataclass(frozen=True)
@@ -94,36 +101,40 @@ class Member:
     network : Network
         At the end with the parameters of its best epoch, the last of them where several are equal.
     held_out : array of int
-        Rows that it was validated on.
+        Rows that it was validated on; none where these were other rows.
     history : dict of str to list of float
         Losses and the quantity that chose the epoch, one entry an epoch.
     best_epoch : int
         The epoch whose parameters the network has, counted from 1.
+    stopped : str
+        Why training ended, one of `STOPPED`.
     """
 
     network: Network
     held_out: Array
     history: dict[str, list[float]] = field(default_factory=dict)
     best_epoch: int = 0
+    stopped: str = STOPPED[0]
 
     def scores(self, X: Any) -> Array:
         """Return the scores of rows, float64 of shape (n, n_outputs)."""
         return self.network.scores(X).astype(numpy.float64)
 
-    def train(self, recipe: Recipe, task: Task, seed: int, goes_on: Callable[[EpochReport], bool]) -> None:
-        """Train on all other rows, as long as `goes_on` says so after an epoch, and keep the best parameters."""
+    def train(self, recipe: Recipe, task: Task, seed: int, stops: Callable[[EpochReport], str | None]) -> None:
+        """Train on all other rows until `stops` gives a reason after an epoch, and keep the best parameters."""
         net = self.network
         rows = net.batch(*task.rows(numpy.setdiff1d(numpy.arange(len(task.y)), self.held_out)))
         if recipe.data_driven:
             initialize_from_data(net, rows.inputs, seed)
         monitor = task.target.monitor
         metric = monitor.removeprefix("validation_")
-        best, kept = math.inf, net.vector.copy()
+        validation = task.rows(self.held_out) if task.validation is None else task.validation.rows(slice(None))
+        best, better_epoch, kept = math.inf, 0, net.vector.copy()
         run = Run(
             net,
             rows,
-            net.batch(*task.rows(self.held_out)),
-            recipe.optimizer(net, task.target),
+            net.batch(*validation),
+            recipe.make_optimizer(net, task.target),
             recipe.epochs,
             recipe.batch_size,
             shuffle=True,
@@ -136,10 +147,16 @@ class Member:
                 for name in dict.fromkeys(("loss", "validation_loss", monitor)):
                     self.history.setdefault(name, []).append(report.value(name))
                 cost = report.value(monitor) * (-1.0 if is_better_greater(monitor) else 1.0)
+                if cost < best:
+                    better_epoch = report.epoch
                 if cost <= best:
                     best, self.best_epoch = cost, report.epoch
                     kept[...] = net.vector
-                if not goes_on(report):
+                reason = stops(report)
+                if reason is None and recipe.patience is not None and report.epoch - better_epoch >= recipe.patience:
+                    reason = "patience"
+                if reason is not None:
+                    self.stopped = reason
                     break
         finally:
             reports.close()
@@ -158,15 +175,19 @@ def train_members(
 
     Several are validated on parts of the rows that do not overlap, and trained at the same time, each in one thread; a
     single one is validated on a fifth of the rows and trained in all threads. What comes out does not depend on the
-    number of threads, unless a time limit ends it, of which each that has to wait for a thread gets its share.
+    number of threads, unless a time limit ends it, of which each that has to wait for a thread gets its share. After
+    an interrupt those come out that have learned for an epoch; where none has, the interrupt does.
     """
     n_rows = len(task.y)
-    if n_rows < 2:
+    if n_rows < 2 and task.validation is None:
         raise DataError(
             f"a table needs two rows or more, one to learn from and one to validate on; got n_samples={n_rows}."
         )
-    n_parts = min(recipe.members if recipe.members > 1 else N_PARTS, n_rows)
-    parts = deal_rows(n_rows, n_parts, task.classes, seed)[: recipe.members]
+    if task.validation is None:
+        n_parts = min(recipe.members if recipe.members > 1 else N_PARTS, n_rows)
+        parts = deal_rows(n_rows, n_parts, task.classes, seed)[: recipe.members]
+    else:
+        parts = [numpy.empty(0, dtype=numpy.int64)] * recipe.members
     members = [Member(build(seed + place), rows) for place, rows in enumerate(parts)]
     n_threads = native.setting().threads
     limit = math.inf if time_limit is None else time_limit / math.ceil(len(members) / n_threads)
@@ -175,23 +196,38 @@ def train_members(
     def run(place: int) -> None:
         began = time.monotonic()
 
-        def goes_on(report: EpochReport) -> bool:
+        def stops(report: EpochReport) -> str | None:
             if tell is not None:
                 tell(report)
-            return not stop.is_set() and time.monotonic() - began < limit
+            if stop.is_set():
+                return "interrupted"
+            return "time limit" if time.monotonic() - began >= limit else None
 
-        members[place].train(recipe, task, seed + place, goes_on)
+        members[place].train(recipe, task, seed + place, stops)
 
-    if len(members) == 1:
-        run(0)
-        return members
-    with native.threads(1), ThreadPoolExecutor(n_threads) as pool:
-        runs = [pool.submit(run, place) for place in range(len(members))]
-        try:
-            for future in runs:
-                future.result()
-        except BaseException:
-            stop.set()
-            pool.shutdown(cancel_futures=True)
+    try:
+        if len(members) == 1:
+            run(0)
+            return members
+        with native.threads(1), ThreadPoolExecutor(n_threads) as pool:
+            runs = [pool.submit(run, place) for place in range(len(members))]
+            try:
+                for future in runs:
+                    future.result()
+            except BaseException:
+                stop.set()
+                pool.shutdown(cancel_futures=True)
+                raise
+    except KeyboardInterrupt:
+        members = [replace(member, stopped="interrupted") for member in members if member.best_epoch]
+        if not members:
             raise
+        warnings.warn("Training interrupted by user.", stacklevel=4)
     return members
+
+
+def held_out_scores(members: Sequence[Member], inputs: Sequence[Array]) -> tuple[Array, Array]:
+    """Return the rows of the training data that networks were validated on, and the scores that these give them."""
+    fed = [[x[member.held_out] for x in inputs] for member in members]
+    scores = [member.scores(X if len(X) > 1 else X[0]) for member, X in zip(members, fed, strict=True)]
+    return numpy.concatenate([member.held_out for member in members]), numpy.concatenate(scores)

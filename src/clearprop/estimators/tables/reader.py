@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from clearprop.errors import DataError, MissingExtraError
-from clearprop.estimators.table_data import MISSING, Table
+from clearprop.estimators.tables.table import MISSING, Table
 
 __all__ = ["read_table"]
 
@@ -142,4 +142,5 @@ def _from_arrow(pyarrow: Any, column: Any) -> tuple[Sequence[Any] | Array, str]:
         column = column.cast(pyarrow.float64())
     if types.is_integer(column.type) or types.is_floating(column.type):
         return column.to_numpy(), "number"
-    return [None if value is None else str(value) for value in column.to_pylist()], "category"
+    texts = [None if value is None else str(value) for value in column.to_pylist()]
+    return texts, "date" if types.is_date(column.type) or types.is_timestamp(column.type) else "category"

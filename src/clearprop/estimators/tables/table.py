@@ -17,7 +17,7 @@ import numpy
 from clearprop.errors import DataError
 from clearprop.validation import show
 
-__all__ = ["MISSING", "Table", "closest"]
+__all__ = ["MISSING", "TRUTH", "Table", "closest"]
 
 Array = Any
 
@@ -51,11 +51,12 @@ class Table:
     Attributes
     ----------
     source : str
-        Name of the file, for messages.
+        Name of the file, or of the argument, for messages.
     columns : mapping of str to sequence
         The values: texts (None where a Parquet file has a null), or a NumPy array of booleans, integers or floats.
     kinds : mapping of str to str
-        What the file itself says a column is: ``"number"``, ``"boolean"`` or ``"category"``. A CSV file says nothing.
+        What the source itself says a column is: ``"number"``, ``"boolean"``, ``"date"`` or ``"category"``. A CSV file
+        says nothing.
     lines : sequence of int or None
         The line of every row in a text file.
     missing : frozenset of str
@@ -64,6 +65,8 @@ class Table:
         What reading has left out.
     decimal_comma : bool
         Whether texts such as ``3,14`` may be numbers, as in files that separate their columns by ``;``.
+    in_memory : bool
+        Whether it is no file; messages then name no option of the command line.
     """
 
     source: str
@@ -73,6 +76,7 @@ class Table:
     missing: frozenset[str] = frozenset(MISSING)
     notes: tuple[str, ...] = ()
     decimal_comma: bool = False
+    in_memory: bool = False
 
     @property
     def n_rows(self) -> int:
@@ -86,10 +90,15 @@ class Table:
 
     def require(self, names: Iterable[str]) -> None:
         """Raise `DataError` unless the table has all these columns."""
-        absent = [name for name in names if name not in self.columns]
+        absent = [name for name in dict.fromkeys(names) if name not in self.columns]
         if absent:
             more = f" (and {len(absent) - 1} more)" if len(absent) > 1 else ""
             raise DataError(f"no column '{absent[0]}'{more} in {self.source}{closest(absent[0], self.columns)}")
+
+    def select(self, names: Iterable[str]) -> Table:
+        """Return the table of some columns."""
+        self.require(names := list(names))
+        return replace(self, columns={name: self.columns[name] for name in names})
 
     def take(self, rows: Array) -> Table:
         """Return the table of some rows, given by an array of their numbers."""
@@ -101,9 +110,18 @@ class Table:
         return replace(self, columns=columns, lines=lines)
 
     def with_categories(self, names: Iterable[str]) -> Table:
-        """Return the table with these columns read as categories, whatever they look like."""
+        """Return the table with these columns read as categories, whatever they look like; booleans are so already."""
         self.require(names := list(names))
-        return replace(self, kinds={**self.kinds, **dict.fromkeys(names, "category")})
+        chosen = [name for name in names if self.kinds.get(name) != "boolean"]
+        return replace(self, kinds={**self.kinds, **dict.fromkeys(chosen, "category")})
+
+    def present(self, name: str) -> Array:
+        """Return the numbers of the rows whose value in a column is not missing."""
+        self.require([name])
+        values = self.columns[name]
+        if isinstance(values, numpy.ndarray):
+            return numpy.flatnonzero(values == values)
+        return numpy.flatnonzero([not self.is_missing(value) for value in values])
 
     def is_missing(self, value: Any) -> bool:
         """Return whether a text stands for a missing value."""
@@ -196,8 +214,8 @@ class Table:
             day = _day(value)
             if day is None:
                 raise DataError(
-                    f"{self.place(row, name)} is {show(value)}, not a date such as 2026-01-31 or 2026-01-31T12:30. Use "
-                    f"--na {shlex.quote(value)} for missing."
+                    f"{self.place(row, name)} is {show(value)}, not a date such as 2026-01-31 or 2026-01-31T12:30. "
+                    f"{self._remedy(value)}"
                 )
             result[row] = day
         return result
@@ -211,7 +229,10 @@ class Table:
 
     def _not_a_number(self, row: int, name: str) -> str:
         value = self.columns[name][row]
-        return f"{self.place(row, name)} is {show(value)}, not a number. Use --na {shlex.quote(value)} for missing."
+        return f"{self.place(row, name)} is {show(value)}, not a number. {self._remedy(value)}"
+
+    def _remedy(self, value: str) -> str:
+        return "Use None for missing." if self.in_memory else f"Use --na {shlex.quote(value)} for missing."
 
     def categories(self, name: str) -> Array:
         """Return a column as an object array of texts, None for missing values."""
