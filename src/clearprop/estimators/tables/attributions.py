@@ -9,8 +9,8 @@ from typing import Any
 import numpy
 import scipy.sparse
 
-from clearprop.estimators.tables.table import Table
 from clearprop.estimators.tables.preprocessing import Preprocessing
+from clearprop.estimators.tables.table import Table
 from clearprop.estimators.tables.target import ClassTarget, NumberTarget
 from clearprop.network import Network
 

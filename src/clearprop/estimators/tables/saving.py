@@ -41,7 +41,7 @@ class SavedEstimator(ABC, BaseEstimator):
 
     @abstractmethod
     def _set_own_state(self, state: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
-        """Take what `_own_state` and `_own_arrays` returned, where `target_` is set; any error says they are damaged."""
+        """Take what `_own_state` and `_own_arrays` returned, after `target_`; any error says that it is damaged."""
 
     def _own_arrays(self) -> dict[str, Array]:
         """Return the arrays that a class of estimators has besides."""
