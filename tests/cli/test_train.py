@@ -51,7 +51,7 @@ def test_a_target_is_all_it_needs(clearprop, flowers):
     assert float(out.split()[-1]) > 0.8
     assert "rows:     90; each network is validated on another share" in err
     assert "trained:  4 networks, 1024 epochs in" in err
-    assert "on 90 validation rows, which also chose the epochs of the networks they are from" in err
+    assert "on 90 validation rows, each by the network whose epoch it chose" in err
     model = cp.load("flowers.clearprop")
     assert (type(model), model.preset, model.random_state) == (cp.Regressor, "balanced", 0)
     # each row is measured by the network that did not learn from it

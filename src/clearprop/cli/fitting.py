@@ -93,13 +93,13 @@ class Fit:
             return measure_classes(mean, numpy.searchsorted(model.classes_, y)), len(y)
         return measure_numbers(model.target_.decode(mean)[:, 0], y), len(y)
 
-    def stored(self, missing: Iterable[str], metrics: dict[str, float]) -> StoredModel:
-        """Return the trained model and its record."""
+    def stored(self, missing: Iterable[str], metrics: dict[str, float], n_validation: int) -> StoredModel:
+        """Return the trained model and its record, with what `validate` returned."""
         record = {
             "clearprop": __version__,
             "source": self.problem.features.source,
             "rows": len(self.rows[1]),
-            "validation_rows": len(self.others[1]) if self.others else 0,
+            "validation_rows": n_validation,
             "validation": metrics,
             "recipe": asdict(self.model.recipe),
         }

@@ -82,16 +82,16 @@ def run(arguments: Sequence[str]) -> int:
             complain("interrupted before the first epoch ended; nothing saved")
             return 130
         metrics, count = fit.validate()
-    chosen = "the epoch" if fit.others or len(fit.model.members_) == 1 else "the epochs of the networks they are from"
-    note(f"on {plural(count, 'validation row')}, which also chose {chosen} (for a figure that did not choose: evaluate "
-         "on other rows):")  # fmt: skip
+    several = fit.others is None and len(fit.model.members_) > 1
+    who = "each by the network whose epoch it chose" if several else "which also chose the epoch"
+    note(f"on {plural(count, 'validation row')}, {who} (for a figure that did not choose: evaluate on other rows):")
     if count < CAUTION:
         note(f"note: {count} {'is' if count == 1 else 'are'} few, so these figures are rough")
     show_metrics(metrics)
     finished = out if interrupted and out.exists() else None
     if finished is not None:  # a model that is complete is worth more than a part of its successor
         out = out.with_name(f"{out.stem}.interrupted.clearprop")
-    fit.stored(table.missing, metrics).save(out)
+    fit.stored(table.missing, metrics, count).save(out)
     what = (" (the best parameters so far)" if interrupted else "") + (f"; {finished} is as before" if finished else "")
     (complain if interrupted else note)(f"saved {out}{what}")
     where = shlex.quote(str(out))
