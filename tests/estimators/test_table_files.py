@@ -233,7 +233,7 @@ def test_missing_entries(files, kind):
     for name in arrays:
         with pytest.raises(ModelFileError):
             model_from_file(description, {other: array for other, array in arrays.items() if other != name})
-        for array in (arrays[name][None], arrays[name].astype(numpy.float64), arrays[name].astype(numpy.uint8)):
+        for array in (arrays[name][None], arrays[name].astype(numpy.float16), arrays[name].astype(numpy.uint8)):
             with pytest.raises(ModelFileError):
                 model_from_file(description, {**arrays, name: array})
 
@@ -265,11 +265,14 @@ def test_parts_that_do_not_fit_one_another(files):
 @pytest.mark.parametrize("target", [
     ClassTarget(("a", "b")), ClassTarget((True, False), probability=True), ClassTarget((0, 1, 2), several=True),
     NumberTarget("poisson", (0.0,), (2.5,), (0.0,), (7.0,)),
+    NumberTarget("quantile", (0.0,), (2.5,), (0.0,), (7.0,), (0.1, 0.9)),
 ])  # fmt: skip
 def test_targets_as_json(target):
     config = json.loads(json.dumps(cp.config.to_config(target)))
     assert target_from_config(config) == target
     for name in config:
         for strange in (None, [], [[]], "x", {}, [None], float("nan"), [float("nan")] * 9):
+            if strange == config[name]:  # no quantiles
+                continue
             with pytest.raises(ModelFileError):
                 target_from_config({**config, name: strange})

@@ -13,7 +13,7 @@ import clearprop as cp
 from clearprop.errors import ArgumentError, DataError, NonFiniteError
 from clearprop.estimators.tables import Recipe
 from clearprop.estimators.tables.recipe import OPTIMIZERS
-from clearprop.estimators.tables.training import held_out_prediction
+from clearprop.estimators.tables.training import held_out_scores
 from clearprop.training import progress
 from clearprop.training.run import Run
 
@@ -91,15 +91,15 @@ def test_rows_to_validate_on_that_do_not_fit():
     assert len(cp.Regressor(FEW).fit(X[:1], [1.0], X_val=X[:1], y_val=[1.0]).members_) == 3
 
 
-def test_held_out_predictions_are_those_of_the_networks_that_did_not_learn_from_them():
+def test_held_out_scores_are_those_of_the_networks_that_did_not_learn_from_them():
     X, y = rows()
     model = cp.Classifier(FEW, random_state=0).fit(X, y)
     inputs = model.preprocessing_.transform(model._table(X, reset=False))
-    found, p = held_out_prediction(model.members_, inputs)
+    found, scores = held_out_scores(model.members_, inputs)
     assert sorted(found.tolist()) == list(range(200))
     for member in model.members_:
-        alone = member.network.predict([x[member.held_out] for x in inputs])
-        numpy.testing.assert_array_equal(p[numpy.isin(found, member.held_out)], alone)
+        alone = member.network.scores([x[member.held_out] for x in inputs])
+        numpy.testing.assert_array_equal(scores[numpy.isin(found, member.held_out)], alone)
 
 
 # ---- tables of files
@@ -132,6 +132,10 @@ def test_categories_are_read_as_they_were_in_training():
         )
     other = text_table(code=["1", "2", "3x"], flag=["maybe", "true", "true"], size=["1", "x", "x"])
     assert [note.split(":")[0] for note in model.preprocessing_.unseen(other)] == ["'code'", "'flag'"]
+    flagged = pandas.DataFrame({"code": [1, 2] * 20, "flag": [True, False] * 20, "size": range(40)})
+    model = cp.Classifier(FEW, categorical_features=["code", "flag"], random_state=0).fit(flagged, y)
+    assert model.preprocessing_.unseen(model._table(flagged, reset=False)) == []
+    assert model.preprocessing_.flags == ["code = 2", "flag = true"]
     chosen = cp.Classifier(FEW, categorical_features=["code"], random_state=0)
     chosen.fit(text_table(code=["01", "02"] * 20, size=["1", "2", "3", "4"] * 10), y)
     assert chosen.preprocessing_.flags == ["code = 02"]

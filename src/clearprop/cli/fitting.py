@@ -82,16 +82,17 @@ class Fit:
     def validate(self) -> tuple[dict[str, float], int]:
         """Return the metrics on rows, each by the networks that did not learn from it, and how many rows these are."""
         model = self.model
-        if self.others is None:
-            table, y = self.rows
-            rows, scores = held_out_scores(model.members_, model.preprocessing_.transform(table))
-            mean, y = model.target_.prediction(scores), y[rows]
+        table, y = self.others or self.rows
+        if self.others is not None:
+            found = model.predict_proba(table) if isinstance(model, Classifier) else model.predict(table)
         else:
-            table, y = self.others
-            mean = model._mean_prediction(table)
+            rows, scores = held_out_scores(model.members_, model.preprocessing_.transform(table))
+            found, y = model.target_.prediction(scores), y[rows]
+            if isinstance(model, Regressor):
+                found = model.target_.decode(found)[:, 0]
         if isinstance(model, Classifier):
-            return measure_classes(mean, numpy.searchsorted(model.classes_, y)), len(y)
-        return measure_numbers(model.target_.decode(mean)[:, 0], y), len(y)
+            return measure_classes(found, numpy.searchsorted(model.classes_, y)), len(y)
+        return measure_numbers(found, y), len(y)
 
     def stored(self, missing: Iterable[str], metrics: dict[str, float], n_validation: int) -> StoredModel:
         """Return the trained model and its record, with what `validate` returned."""

@@ -23,9 +23,8 @@ __all__ = ["OPTIMIZERS", "PRESETS", "Recipe"]
 
 EMBEDDING = 8  # numbers that a category of many levels becomes
 
-OPTIMIZERS: dict[
-    str, tuple[float, Callable[..., Optimizer]]
-] = {  # by name: a rate that suits Dense(ntk=True), what makes it
+# By name: a learning rate that suits NTK-parametrized boxes, and what makes the optimizer.
+OPTIMIZERS: dict[str, tuple[float, Callable[..., Optimizer]]] = {
     "adamw": (0.04, AdamW),
     "adam": (0.04, Adam),
     "sgd": (1.0, SGD),

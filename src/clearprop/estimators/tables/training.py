@@ -114,7 +114,7 @@ class Member:
     held_out: Array
     history: dict[str, list[float]] = field(default_factory=dict)
     best_epoch: int = 0
-    stopped: str = STOPPED[0]
+    stopped: str = "epochs"
 
     def scores(self, X: Any) -> Array:
         """Return the scores of rows, float64 of shape (n, n_outputs)."""
