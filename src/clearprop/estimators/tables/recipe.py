@@ -27,7 +27,7 @@ EMBEDDING = 8  # numbers that a category of many levels becomes
 OPTIMIZERS: dict[str, tuple[float, Callable[..., Optimizer]]] = {
     "adamw": (0.04, AdamW),
     "adam": (0.04, Adam),
-    "sgd": (1.0, SGD),
+    "sgd": (0.5, SGD),
     "momentum": (0.2, lambda rate, **options: SGD(rate, momentum=0.9, **options)),
     "nesterov": (0.2, lambda rate, **options: SGD(rate, momentum=0.9, nesterov=True, **options)),
     "rmsprop": (0.01, RMSProp),
