@@ -58,3 +58,16 @@ def test_a_share_of_the_rows(table, target):
     assert (problem.split(0.2, seed=2)[1] != held_out).any()
     with pytest.raises(DataError, match=r"--valid 0\.001 of 90 rows leaves 0 to validate on and 90 to train on"):
         problem.split(0.001, seed=1)
+
+
+def test_a_class_of_which_all_rows_would_be_held_out(tmp_path):
+    rows = [{"x": str(row), "y": "b" if row == 3 else "a"} for row in range(8)]
+    problem = Problem.of(read_table(write_csv(tmp_path / "t.csv", rows)), "y")
+    for seed in range(8):
+        kept, held_out = problem.split(0.5, seed)
+        assert 3 in kept
+        assert sorted([*kept, *held_out]) == list(range(8))
+    rows = [{"x": str(row), "y": "b" if row == 1 else "a"} for row in range(2)]
+    problem = Problem.of(read_table(write_csv(tmp_path / "t.csv", rows)), "y", task="classification")
+    with pytest.raises(DataError, match="leaves 0 to validate on and 2 to train on"):
+        problem.split(0.5, 0)

@@ -14,7 +14,7 @@ from flower_table import flower_rows, write_csv
 import clearprop as cp
 from clearprop.cli import train as train_verb
 from clearprop.cli.model_file import load_model
-from clearprop.cli.problem import LOSSES
+from clearprop.cli.problem import LOSSES, Problem
 from clearprop.estimators.options import ACTIVATIONS
 from clearprop.estimators.tables import recipe
 from clearprop.estimators.tables.reader import read_table
@@ -168,14 +168,15 @@ def test_names_of_options_are_those_of_the_library():
     assert {*LOSSES["regression"], "quantile"} == set(OBJECTIVES)
 
 
-def test_without_options_the_preset_is_as_it_is():
+def test_without_options_the_preset_is_as_it_is(flowers):
     options = train_verb.make_parser().parse_args(["d", "--target", "t"])
-    for task, kind in (("classification", cp.Classifier), ("regression", cp.Regressor)):
-        model = train_verb.make_model(options, task)
+    for target, kind in (("species", cp.Classifier), ("petal_length", cp.Regressor)):
+        problem = Problem.of(read_table(flowers), target)
+        model = train_verb.make_model(options, problem)
         assert repr(model) == repr(kind("balanced", random_state=0, verbose=True))
     options = train_verb.make_parser().parse_args(["d", "--target", "t", "--optimizer", "sgd", "--preset", "fast"])
     rate, _ = recipe.OPTIMIZERS["sgd"]
-    assert train_verb.make_model(options, "regression").preset == dataclasses.replace(
+    assert train_verb.make_model(options, problem).preset == dataclasses.replace(
         recipe.PRESETS["fast"], optimizer="sgd", learning_rate=(rate, rate)
     )
 
@@ -194,6 +195,14 @@ def test_a_share_to_validate_on_is_the_same_for_the_same_seed(clearprop, flowers
         for seed in (1, 1, 2)
     ]  # fmt: skip
     assert figures[0] == figures[1] != figures[2]
+
+
+def test_categories_that_are_not_read(clearprop, folder):
+    write_csv(folder / "t.csv", [{"x": str(row), "code": str(row % 3), "y": str(row % 2)} for row in range(40)])
+    arguments = ("train", "t.csv", "--target", "y", *QUICK, "--categorical", "y,code", "--features", "x")
+    assert clearprop(*arguments)[0] == 0
+    model = cp.load("t.clearprop")
+    assert (model.categorical_features, model.classes_.tolist()) == (None, ["0", "1"])
 
 
 def test_a_class_of_one_row_is_learned_from(clearprop, folder):

@@ -100,10 +100,7 @@ class Problem:
             check_choice(task, "--loss", loss, LOSSES[task])
         kinds = _kinds(table, target, features, set(drop))
         preprocessing = Preprocessing.fit(table, kinds)
-        reasons: dict[str, list[str]] = {}
-        for name, why in preprocessing.dropped.items():
-            reasons.setdefault(why, []).append(name)
-        left_out = [f"left out ({why}): {', '.join(found)}" for why, found in reasons.items()]
+        left_out = _left_out(preprocessing)
         if not preprocessing.columns:
             why = f" ({'; '.join(left_out)})" if left_out else ""
             raise DataError(f"{table.source} has no column left to learn from{why}.")
@@ -134,21 +131,25 @@ class Problem:
     def split(self, share: float, seed: int) -> tuple[Array, Array]:
         """Return the rows to train and to validate on, drawn at random; each class gives its share.
 
-        What a class has but one row of is trained on.
+        A class of which all rows would be held out is trained on instead.
         """
         n_rows = len(self.y)
         n_held_out = round(share * n_rows)
-        if not 0 < n_held_out < n_rows:
-            raise DataError(
-                f"{self.features.source}: --valid {share:g} of {n_rows} rows leaves {n_held_out} to validate on and "
-                f"{n_rows - n_held_out} to train on. Give more rows, another --valid, or none."
-            )
-        if self.task == "regression":
-            return split_rows(n_rows, share, None, seed)
-        _, codes = numpy.unique(self.y, return_inverse=True)
-        kept, held_out = split_rows(n_rows, share, codes, seed)
-        unknown = ~numpy.isin(codes[held_out], codes[kept])
-        return numpy.union1d(kept, held_out[unknown]), held_out[~unknown]
+        if 0 < n_held_out < n_rows:
+            codes = None
+            if self.task == "classification":
+                _, codes = numpy.unique(self.y, return_inverse=True)
+            kept, held_out = split_rows(n_rows, share, codes, seed)
+            if codes is not None:
+                known = numpy.isin(codes[held_out], codes[kept])
+                kept, held_out = numpy.union1d(kept, held_out[~known]), held_out[known]
+            if held_out.size:
+                return kept, held_out
+            n_held_out = 0
+        raise DataError(
+            f"{self.features.source}: --valid {share:g} of {n_rows} rows leaves {n_held_out} to validate on and "
+            f"{n_rows - n_held_out} to train on. Give more rows, another --valid, or none."
+        )
 
 
 def known_rows(table: Table, target: str) -> tuple[Table, list[str]]:
@@ -220,6 +221,14 @@ def _kinds(table: Table, target: str, features: Iterable[str] | None, drop: set[
     if features is not None and target in chosen:
         raise ArgumentError(f"'{target}' is the target, so it cannot be a feature; leave it out of --features.")
     return {name: table.kind(name) for name in chosen if name != target and name not in drop}
+
+
+def _left_out(preprocessing: Preprocessing) -> list[str]:
+    """Return for each reason to leave columns out a text that names them."""
+    reasons: dict[str, list[str]] = {}
+    for name, why in preprocessing.dropped.items():
+        reasons.setdefault(why, []).append(name)
+    return [f"left out ({why}): {', '.join(found)}" for why, found in reasons.items()]
 
 
 def _doubts(table: Table, kinds: Mapping[str, str]) -> list[str]:

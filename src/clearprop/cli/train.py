@@ -33,6 +33,7 @@ from clearprop.cli.reporting import announce, plural
 from clearprop.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from clearprop.cli.problem import Problem
     from clearprop.estimators import Classifier, Regressor
 
 __all__ = ["run"]
@@ -72,7 +73,7 @@ def run(arguments: Sequence[str]) -> int:
         categorical=options.categorical,
     )
     validation = load_table(options.valid, options.na) if isinstance(options.valid, str) else options.valid
-    fit = Fit.of(problem, make_model(options, problem.task), validation, options.seed)
+    fit = Fit.of(problem, make_model(options, problem), validation, options.seed)
     announce(fit, inferred=options.task is None)
     note_engine()
     with _threads(options.threads):
@@ -100,7 +101,7 @@ def run(arguments: Sequence[str]) -> int:
     return 130 if interrupted else 0
 
 
-def make_model(options: argparse.Namespace, task: str) -> Classifier | Regressor:
+def make_model(options: argparse.Namespace, problem: Problem) -> Classifier | Regressor:
     """Return the estimator that the options ask for: a preset, with what they change of its recipe."""
     from clearprop.estimators import Classifier, Regressor
     from clearprop.estimators.tables.recipe import OPTIMIZERS, PRESETS
@@ -117,12 +118,12 @@ def make_model(options: argparse.Namespace, task: str) -> Classifier | Regressor
         changes["learning_rate"] = (rate, rate)
     shared: dict[str, Any] = {
         "preset": dataclasses.replace(PRESETS[options.preset], **changes) if changes else options.preset,
-        "categorical_features": options.categorical or None,
+        "categorical_features": [name for name in options.categorical if name in problem.features.columns] or None,
         "time_limit": options.time_limit,
         "random_state": options.seed,
         "verbose": not options.quiet,
     }
-    if task == "classification":
+    if problem.task == "classification":
         return Classifier(**shared)
     return Regressor(**shared, objective=options.loss or "squared_error")
 
@@ -172,8 +173,8 @@ def make_parser() -> Parser:
     )
     add("--batch-size", metavar="N", type=integer(1), help="rows of an update")
     add("--epochs", metavar="N", type=integer(1), help="passes over the rows")
-    add("--patience", metavar="N", type=integer(1), help="stop after so many epochs without a better validation; "
-        "default: never")  # fmt: skip
+    add("--patience", metavar="N", type=integer(1), help="stop after so many epochs without a better validation "
+        "figure; default: never")  # fmt: skip
     add("--seed", metavar="N", type=integer(0), default=0, help="the same seed and data give the same model; default 0")
     add("--threads", metavar="N", type=integer(1), help="threads to compute with; default: all")
     group = parser.add_argument_group("files")
