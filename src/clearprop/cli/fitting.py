@@ -104,4 +104,5 @@ class Fit:
             "validation": metrics,
             "recipe": asdict(self.model.recipe),
         }
+        self.model.set_params(verbose=False)  # what was shown is no part of the model
         return StoredModel(self.model, self.problem.target, tuple(sorted(missing)), record)
