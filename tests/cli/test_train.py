@@ -50,7 +50,7 @@ def test_a_target_is_all_it_needs(clearprop, flowers):
     assert [line.split()[0] for line in out.splitlines()] == ["rmse", "mae", "r2"]
     assert float(out.split()[-1]) > 0.8
     assert "rows:     90; each network is validated on another share" in err
-    assert "trained:  4 networks, 1024 epochs in" in err
+    assert "trained:  4 networks, 4096 epochs in" in err
     assert "on 90 validation rows, each by the network whose epoch it chose" in err
     model = cp.load("flowers.clearprop")
     assert (type(model), model.preset, model.random_state) == (cp.Regressor, "balanced", 0)
@@ -178,7 +178,7 @@ def test_without_options_the_preset_is_as_it_is(flowers):
     options = train_verb.make_parser().parse_args(["d", "--target", "t", "--optimizer", "sgd", "--preset", "fast"])
     rate, _ = recipe.OPTIMIZERS["sgd"]
     assert train_verb.make_model(options, problem).preset == dataclasses.replace(
-        recipe.PRESETS["fast"], optimizer="sgd", learning_rate=(rate, rate)
+        recipe.PRESETS["fast"].for_rows(90), optimizer="sgd", learning_rate=(rate, rate)
     )
 
 

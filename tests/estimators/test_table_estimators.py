@@ -226,6 +226,8 @@ def test_presets_differ_in_effort():
     assert PRESETS["best"].members > 1
     table = mixed()
     fitted = Preprocessing.fit(table_of(table), table_of(table).kinds)
+    small, usual, large = (PRESETS["balanced"].for_rows(n_rows).epochs for n_rows in (100, 5000, 65_536))
+    assert (small, usual, large) == (1024, 256, 64)
     for recipe in PRESETS.values():
         net = recipe.network(fitted, ClassTarget(("a", "b")), seed=0)
         assert net.refusals(recipe.make_optimizer(net, ClassTarget(("a", "b")))) == {}

@@ -111,13 +111,13 @@ def make_model(options: argparse.Namespace, problem: Problem) -> Classifier | Re
         for name in ("hidden", "activation", "l2", "optimizer", "batch_size", "epochs", "patience")
         if getattr(options, name) is not None
     }
-    rate = options.lr
-    if rate is None and options.optimizer is not None and options.optimizer != PRESETS[options.preset].optimizer:
+    recipe, rate = PRESETS[options.preset].for_rows(len(problem.y)), options.lr
+    if rate is None and options.optimizer is not None and options.optimizer != recipe.optimizer:
         rate, _ = OPTIMIZERS[options.optimizer]
     if rate is not None:
         changes["learning_rate"] = (rate, rate)
     shared: dict[str, Any] = {
-        "preset": dataclasses.replace(PRESETS[options.preset], **changes) if changes else options.preset,
+        "preset": dataclasses.replace(recipe, **changes) if changes else options.preset,
         "categorical_features": [name for name in options.categorical if name in problem.features.columns] or None,
         "time_limit": options.time_limit,
         "random_state": options.seed,

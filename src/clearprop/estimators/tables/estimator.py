@@ -111,6 +111,8 @@ class TableEstimator(SavedEstimator):
     ) -> Self:
         """Fit the preprocessing and the networks to rows whose target `target_` has encoded."""
         recipe, seed = self.recipe, int(check_random_state(self.random_state).randint(2**31))
+        if not isinstance(self.preset, Recipe):
+            recipe = recipe.for_rows(table.n_rows)
         kinds = {name: table.kind(name) for name in table.columns}
         self.preprocessing_ = Preprocessing.fit(table, kinds, max_flags=recipe.max_flags, robust=recipe.robust)
         others = None

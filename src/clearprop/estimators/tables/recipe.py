@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from clearprop.config import Configurable
@@ -22,6 +22,7 @@ from clearprop.validation import check_bool, check_choice, check_integer, check_
 __all__ = ["OPTIMIZERS", "PRESETS", "Recipe"]
 
 EMBEDDING = 8  # numbers that a category of many levels becomes
+FEW_ROWS, MANY_ROWS = 1000, 16_384  # between which a preset takes its number of epochs
 
 # By name: a learning rate that suits NTK-parametrized boxes, and what makes the optimizer.
 OPTIMIZERS: dict[str, tuple[float, Callable[..., Optimizer]]] = {
@@ -123,6 +124,11 @@ class Recipe(Configurable):
             check_integer("Recipe", "patience", self.patience, minimum=1)
         for rate in self.learning_rate:
             check_real("Recipe", "learning_rate", rate, low=0.0, closed="neither")
+
+    def for_rows(self, n_rows: int) -> Recipe:
+        """Return the recipe with fewer epochs for many rows, and with more, up to four times as many, for few."""
+        share = min(max(FEW_ROWS / n_rows, 1.0), 4.0) * min(MANY_ROWS / n_rows, 1.0)
+        return replace(self, epochs=max(1, round(share * self.epochs)))
 
     def activation_for(self, *, classes: bool) -> str:
         """Return the name of the activation, for classes or for numbers."""
