@@ -178,7 +178,7 @@ def test_without_options_the_preset_is_as_it_is(flowers):
     options = train_verb.make_parser().parse_args(["d", "--target", "t", "--optimizer", "sgd", "--preset", "fast"])
     rate, _ = recipe.OPTIMIZERS["sgd"]
     assert train_verb.make_model(options, problem).preset == dataclasses.replace(
-        recipe.PRESETS["fast"].for_rows(90), optimizer="sgd", learning_rate=(rate, rate)
+        recipe.PRESETS["fast"], optimizer="sgd", learning_rate=(rate, rate)
     )
 
 
@@ -452,7 +452,7 @@ def test_interrupted_before_the_first_epoch(clearprop, flowers, monkeypatch, pre
     monkeypatch.setattr(Run, "reports", interrupted)
     code, out, err = clearprop("train", flowers, "--target", "species", "--preset", preset)
     assert (code, out) == (130, "")
-    assert err.splitlines()[-1] == "interrupted before the first epoch ended; nothing saved"
+    assert err.splitlines()[-1] == "interrupted before any network had learned for an epoch; nothing saved"
     assert os.listdir() == ["flowers.csv"]
 
 

@@ -11,7 +11,8 @@ from clearprop.engines import native
 from clearprop.errors import DataError
 from clearprop.estimators.tables import PRESETS, Preprocessing, Recipe
 from clearprop.estimators.tables.frame import table_of
-from clearprop.estimators.tables.target import ClassTarget
+from clearprop.estimators.tables.intervals import conformity_scores, interval
+from clearprop.estimators.tables.target import ClassTarget, NumberTarget
 
 QUICK = Recipe(hidden=(16, 16), epochs=60, batch_size=32, dropout=0.0)
 FEW = Recipe(hidden=(8,), epochs=3, batch_size=32, members=3)
@@ -308,13 +309,13 @@ def test_the_temperature_fits_the_held_out_rows(several):
     scores = random.normal(size=(4000, 3))
     p = 1.0 / (1.0 + numpy.exp(-scores)) if several else numpy.exp(scores) / numpy.exp(scores).sum(axis=1)[:, None]
     y = random.random((4000, 3)) < p if several else (p.cumsum(axis=1) < random.random((4000, 1))).sum(axis=1)
-    target = ClassTarget((0, 1, 2), several=several).calibrate(3.0 * scores, y, None)
+    target = ClassTarget((0, 1, 2), several=several).calibrate(3.0 * scores[None], y, None)
     assert target.temperature == pytest.approx(3.0, rel=0.1)
     numpy.testing.assert_allclose(target.prediction(3.0 * scores), p, atol=0.02)
 
 
 def test_no_probability_is_1_because_all_held_out_rows_are_right():
-    target = ClassTarget(("no", "yes")).calibrate(numpy.array([[-5.0, 5.0]] * 8), numpy.ones(8, dtype=int), None)
+    target = ClassTarget(("no", "yes")).calibrate(numpy.array([[[-5.0, 5.0]] * 8]), numpy.ones(8, dtype=int), None)
     numpy.testing.assert_allclose(target.prediction(numpy.array([[-5.0, 5.0]])), [[0.1, 0.9]], rtol=1e-3)
 
 
@@ -326,3 +327,40 @@ def test_probabilities_are_calibrated():
     for objective in ("error", "probability"):
         model = cp.Classifier(QUICK, objective=objective, random_state=0).fit(X[:2000], y[:2000])
         assert abs(model.predict_proba(X[2000:])[:, 1] - p[2000:]).mean() < 0.05
+
+
+def test_intervals_of_rows_of_their_own_may_lie_outside_of_training():
+    X, y = uneven(300, 0)
+    model = cp.Regressor(FEW, random_state=0).fit(X, y, X_val=X, y_val=100.0 * y)
+    error = numpy.sort(abs(100.0 * y - model.predict(X)))
+    numpy.testing.assert_allclose(model.conformity_scores_[:, 0], error, rtol=1e-5)
+
+
+@pytest.mark.parametrize("objective", ["squared_error", "poisson"])
+def test_conformity_scores_are_those_of_what_is_predicted(objective):
+    X, y = uneven(300, 0)
+    y = numpy.round(numpy.abs(y))
+    model = cp.Regressor(FEW, objective=objective, random_state=0).fit(X[:200], y[:200], X_val=X[200:], y_val=y[200:])
+    prediction, truth = model.predict(X[200:]), y[200:]
+    if objective == "poisson":
+        prediction, truth = numpy.sqrt(prediction + 0.375), numpy.sqrt(truth + 0.375)
+    numpy.testing.assert_allclose(model.conformity_scores_[:, 0], numpy.sort(abs(truth - prediction)), atol=1e-5)
+
+
+def test_a_weight_counts_like_repeated_rows_in_an_interval():
+    target = NumberTarget("squared_error", (0.0,), (1.0,), (-9.0,), (9.0,))
+    error, weight = numpy.linspace(0.0, 1.0, 51)[:, None], numpy.repeat([1.0, 9.0], [40, 11])
+    repeated = numpy.repeat(error, weight.astype(int), axis=0)
+    for coverage in (0.3, 0.7, 0.9):
+        weighted, plain = (
+            interval(target, numpy.zeros((1, 1)), *conformity_scores(target, 0.0 * e, e, w), coverage)[0, 0, 1]
+            for e, w in ((error, weight), (repeated, None))
+        )
+        assert weighted == pytest.approx(plain, abs=0.021)  # the next score
+
+
+def test_the_smallest_coverage_takes_the_smallest_score():
+    X, y = uneven(100, 0)
+    model = cp.Regressor(FEW, random_state=0).fit(X, y)
+    widths = [numpy.ptp(model.predict_interval(X[:1], coverage=share)) for share in (1e-12, 0.01, 0.5)]
+    assert 0.0 < widths[0] < widths[1] < widths[2]

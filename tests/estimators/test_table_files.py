@@ -218,7 +218,9 @@ def test_damaged_descriptions(files, kind):
             if not harmful.intersection(path):
                 numpy.testing.assert_array_equal(got, expected)
             accepted.add(path[0])
-    assert accepted <= {"parameters", "preprocessing", "target", "members", "feature_names_in"}
+    assert accepted <= {
+        "parameters", "preprocessing", "target", "members", "feature_names_in", "recipe", "validation_metrics",
+    }  # fmt: skip
     assert refused > 500
 
 

@@ -7,13 +7,14 @@ import dataclasses
 import numpy
 import pandas
 import pytest
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import log_loss
 from tables_at_hand import text_table
 
 import clearprop as cp
 from clearprop.errors import ArgumentError, DataError, NonFiniteError
 from clearprop.estimators.tables import Recipe
 from clearprop.estimators.tables.recipe import OPTIMIZERS
-from clearprop.estimators.tables.training import held_out_scores
 from clearprop.training import progress
 from clearprop.training.run import Run
 
@@ -91,15 +92,62 @@ def test_rows_to_validate_on_that_do_not_fit():
     assert len(cp.Regressor(FEW).fit(X[:1], [1.0], X_val=X[:1], y_val=[1.0]).members_) == 3
 
 
-def test_held_out_scores_are_those_of_the_networks_that_did_not_learn_from_them():
+def test_metrics_are_of_the_networks_that_did_not_learn_from_the_rows():
     X, y = rows()
     model = cp.Classifier(FEW, random_state=0).fit(X, y)
     inputs = model.preprocessing_.transform(model._table(X, reset=False))
-    found, scores = held_out_scores(model.members_, inputs)
-    assert sorted(found.tolist()) == list(range(200))
+    right = 0
     for member in model.members_:
-        alone = member.network.scores([x[member.held_out] for x in inputs])
-        numpy.testing.assert_array_equal(scores[numpy.isin(found, member.held_out)], alone)
+        p = member.network.predict([x[member.held_out] for x in inputs])
+        right += (model.classes_[p.argmax(axis=1)] == y[member.held_out]).sum()
+    assert model.validation_metrics_["accuracy"] == pytest.approx(right / 200)
+    others, truth = rows(seed=1)
+    model = cp.Classifier(FEW, random_state=0).fit(X, y, X_val=others, y_val=truth)
+    assert model.validation_metrics_["accuracy"] == pytest.approx(model.score(others, truth))
+    assert model.validation_metrics_["log_loss"] == pytest.approx(log_loss(truth, model.predict_proba(others)))
+
+
+def test_the_form_of_rows_to_validate_on():
+    X, y = rows()
+    codes = numpy.stack([y == "yes", y == "no"], axis=1).astype(int)
+    with pytest.raises(DataError, match=r"y_val must be of the form of y, shape \(200,\); got shape \(200, 2\)"):
+        cp.Classifier(FEW).fit(X, y, X_val=X, y_val=codes)
+    with pytest.raises(DataError, match="y_val must hold labels, 0 or 1"):
+        cp.Classifier(FEW).fit(X, codes, X_val=X, y_val=0.5 * codes)
+    with pytest.raises(DataError, match=r"shape \(200, 2\); got shape \(200,\)"):
+        cp.Regressor(FEW).fit(X, codes, X_val=X, y_val=codes[:, 0])
+
+
+def test_a_fit_that_fails_leaves_no_model():
+    X, y = numpy.linspace(0.0, 1.0, 100)[:, None], numpy.linspace(1.0, 2.0, 100)
+    model = cp.Regressor(FEW, random_state=0).fit(X, y)
+    model.set_params(preset=dataclasses.replace(FEW, optimizer="sgd", learning_rate=(1e30, 1e30)))
+    with pytest.raises(NonFiniteError):
+        model.fit(1000.0 * X, 1e6 * y)
+    with pytest.raises(NotFittedError):
+        model.predict(X)
+
+
+def test_no_class_is_held_out_as_a_whole():
+    X = numpy.arange(61.0)[:, None]
+    y = numpy.array(["a"] + ["b", "c"] * 30)
+    for seed in range(5):
+        model = cp.Classifier(ONE, random_state=seed).fit(X, y)
+        assert 0 not in model.members_[0].held_out
+    few = cp.Classifier(ONE, random_state=0).fit(X[:3], y[:3])  # there is no other way
+    assert len(few.members_[0].held_out) == 1
+
+
+def test_class_weights_hold_for_rows_to_validate_on():
+    X, y = rows()
+    weighted = cp.Classifier(FEW, random_state=0, class_weight={"yes": 5.0, "no": 1.0}, objective="probability")
+    plain = cp.Classifier(FEW, random_state=0, objective="probability")
+    mean = [m.fit(X, y, X_val=X, y_val=y).predict_proba(X)[:, 1].mean() for m in (plain, weighted)]
+    assert mean[1] > mean[0] + 0.1
+    histories = [m.members_[0].history["validation_loss"][0] for m in (plain, weighted)]
+    assert histories[0] != histories[1]
+    with pytest.raises(ArgumentError, match="class_weight must be 'balanced' or None for labels"):
+        cp.Classifier(FEW, class_weight={0: 1.0}).fit(X, numpy.stack([y == "yes", y == "no"], axis=1).astype(int))
 
 
 # ---- tables of files

@@ -79,7 +79,7 @@ def images(name: str, folder: Path, force: bool) -> int:
     if fit.run():
         note("interrupted; nothing saved")
         return 130
-    stored = fit.stored(rows.missing, *fit.validate())
+    stored = fit.stored(rows.missing)
     stored.record["demo"] = name
     accuracy = measure_classes(model.predict_proba(test), class_codes(test, target, model.classes_.tolist()))[
         "accuracy"

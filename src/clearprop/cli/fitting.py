@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import time
 import warnings
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
-
-import numpy
 
 from clearprop import __version__
 from clearprop.cli.model_file import StoredModel
@@ -16,9 +15,8 @@ from clearprop.cli.problem import Problem, known_rows
 from clearprop.cli.reporting import tell_of_training
 from clearprop.errors import NonFiniteError
 from clearprop.estimators import Classifier, Regressor
-from clearprop.estimators.tables.measures import measure_classes, measure_numbers
+from clearprop.estimators.tables.preprocessing import Preprocessing
 from clearprop.estimators.tables.table import Table
-from clearprop.estimators.tables.training import held_out_scores
 
 __all__ = ["Fit"]
 
@@ -60,7 +58,9 @@ class Fit:
             told = [*problem.notes, *(f"{other.source}: {text}" for text in notes)]
             return cls(replace(problem, notes=told), model, rows, (other, problem.encode(other)))
         kept, held_out = ((rows[0].take(chosen), rows[1][chosen]) for chosen in problem.split(validation, seed))
-        return cls(problem, model, kept, held_out)
+        table, _ = kept
+        preprocessing = Preprocessing.fit(table, {name: table.kind(name) for name in table.columns})
+        return cls(replace(problem, preprocessing=preprocessing), model, kept, held_out)
 
     def run(self) -> bool:
         """Train, say how it went, and return whether the user interrupted it."""
@@ -79,30 +79,22 @@ class Fit:
         tell_of_training(self.model, time.perf_counter() - began)
         return any(member.stopped == "interrupted" for member in self.model.members_)
 
-    def validate(self) -> tuple[dict[str, float], int]:
-        """Return the metrics on rows, each by the networks that did not learn from it, and how many rows these are."""
-        model = self.model
-        table, y = self.others or self.rows
+    @property
+    def n_validation(self) -> int:
+        """Rows that the trained networks were validated on."""
         if self.others is not None:
-            found = model.predict_proba(table) if isinstance(model, Classifier) else model.predict(table)
-        else:
-            rows, scores = held_out_scores(model.members_, model.preprocessing_.transform(table))
-            found, y = model.target_.prediction(scores), y[rows]
-            if isinstance(model, Regressor):
-                found = model.target_.decode(found)[:, 0]
-        if isinstance(model, Classifier):
-            return measure_classes(found, numpy.searchsorted(model.classes_, y)), len(y)
-        return measure_numbers(found, y), len(y)
+            return len(self.others[1])
+        return sum(len(member.held_out) for member in self.model.members_)
 
-    def stored(self, missing: Iterable[str], metrics: dict[str, float], n_validation: int) -> StoredModel:
-        """Return the trained model and its record, with what `validate` returned."""
+    def stored(self, missing: Iterable[str]) -> StoredModel:
+        """Return the trained model and its record."""
         record = {
             "clearprop": __version__,
             "source": self.problem.features.source,
             "rows": len(self.rows[1]),
-            "validation_rows": n_validation,
-            "validation": metrics,
-            "recipe": asdict(self.model.recipe),
+            "validation_rows": self.n_validation,
+            "validation": self.model.validation_metrics_,
+            "recipe": asdict(self.model.recipe_),
         }
-        self.model.set_params(verbose=False)  # what was shown is no part of the model
-        return StoredModel(self.model, self.problem.target, tuple(sorted(missing)), record)
+        model = copy.copy(self.model).set_params(verbose=False)  # what was shown is no part of the model
+        return StoredModel(model, self.problem.target, tuple(sorted(missing)), record)

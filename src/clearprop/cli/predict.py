@@ -51,7 +51,7 @@ def run(arguments: Sequence[str]) -> int:
     results = _columns("prediction", model.predict(table), range(model.target_.n_outputs))
     note_unseen(model.preprocessing_, table)
     if options.proba:
-        results |= _columns("probability", model.predict_proba(table), model.classes_.tolist())
+        results |= _columns("probability", model.predict_proba(table).round(9), model.classes_.tolist())
     clash = next((name for name in columns if name in results), None)
     if clash is not None:
         raise ArgumentError(f"--keep '{clash}': the result has a column of that name; rename yours.")
@@ -71,10 +71,5 @@ def run(arguments: Sequence[str]) -> int:
 def _columns(name: str, values: Any, labels: Iterable[Any]) -> dict[str, Iterable[Any]]:
     """Return the column of that name, or of a matrix the columns, as texts."""
     if values.ndim == 1:
-        return {name: map(_text, values.tolist())}
-    return {f"{name}_{label}": map(_text, column) for label, column in zip(labels, values.T.tolist(), strict=True)}
-
-
-def _text(value: Any) -> str:
-    """Return a label as it is, and a number with the digits that float32 can hold."""
-    return f"{value:.9g}" if isinstance(value, float) else str(value)
+        return {name: map(str, values.tolist())}
+    return {f"{name}_{label}": map(str, column) for label, column in zip(labels, values.T.tolist(), strict=True)}

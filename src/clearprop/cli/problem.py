@@ -15,7 +15,7 @@ import numpy
 from clearprop.errors import ArgumentError, DataError
 from clearprop.estimators.tables import Preprocessing
 from clearprop.estimators.tables.table import Table, closest
-from clearprop.training.data import split_rows
+from clearprop.training.data import spare_classes, split_rows
 from clearprop.validation import check_choice, show
 
 __all__ = ["LOSSES", "Problem", "class_codes", "infer_task", "known_rows", "numbers"]
@@ -139,12 +139,11 @@ class Problem:
             codes = None
             if self.task == "classification":
                 _, codes = numpy.unique(self.y, return_inverse=True)
-            kept, held_out = split_rows(n_rows, share, codes, seed)
+            _, held_out = split_rows(n_rows, share, codes, seed)
             if codes is not None:
-                known = numpy.isin(codes[held_out], codes[kept])
-                kept, held_out = numpy.union1d(kept, held_out[~known]), held_out[known]
+                held_out = spare_classes(held_out, codes)
             if held_out.size:
-                return kept, held_out
+                return numpy.setdiff1d(numpy.arange(n_rows), held_out), held_out
             n_held_out = 0
         raise DataError(
             f"{self.features.source}: --valid {share:g} of {n_rows} rows leaves {n_held_out} to validate on and "

@@ -80,19 +80,19 @@ def run(arguments: Sequence[str]) -> int:
         try:
             interrupted = fit.run()
         except KeyboardInterrupt:
-            complain("interrupted before the first epoch ended; nothing saved")
+            complain("interrupted before any network had learned for an epoch; nothing saved")
             return 130
-        metrics, count = fit.validate()
+    count = fit.n_validation
     several = fit.others is None and len(fit.model.members_) > 1
     who = "each by the network whose epoch it chose" if several else "which also chose the epoch"
     note(f"on {plural(count, 'validation row')}, {who} (for a figure that did not choose: evaluate on other rows):")
     if count < CAUTION:
         note(f"note: {count} {'is' if count == 1 else 'are'} few, so these figures are rough")
-    show_metrics(metrics)
+    show_metrics(fit.model.validation_metrics_)
     finished = out if interrupted and out.exists() else None
     if finished is not None:  # a model that is complete is worth more than a part of its successor
         out = out.with_name(f"{out.stem}.interrupted.clearprop")
-    fit.stored(table.missing, metrics, count).save(out)
+    fit.stored(table.missing).save(out)
     what = (" (the best parameters so far)" if interrupted else "") + (f"; {finished} is as before" if finished else "")
     (complain if interrupted else note)(f"saved {out}{what}")
     where = shlex.quote(str(out))
@@ -111,7 +111,9 @@ def make_model(options: argparse.Namespace, problem: Problem) -> Classifier | Re
         for name in ("hidden", "activation", "l2", "optimizer", "batch_size", "epochs", "patience")
         if getattr(options, name) is not None
     }
-    recipe, rate = PRESETS[options.preset].for_rows(len(problem.y)), options.lr
+    if "epochs" in changes:
+        changes["adaptive"] = False
+    recipe, rate = PRESETS[options.preset], options.lr
     if rate is None and options.optimizer is not None and options.optimizer != recipe.optimizer:
         rate, _ = OPTIMIZERS[options.optimizer]
     if rate is not None:

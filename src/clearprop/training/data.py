@@ -107,6 +107,14 @@ def deal_rows(n_rows: int, n_parts: int, classes: Array | None, seed: int) -> li
     return [numpy.sort(order[part::n_parts]) for part in range(n_parts)]
 
 
+def spare_classes(held_out: Array, classes: Array) -> Array:
+    """Return the rows that are held out, without those of classes that would be held out as a whole.
+
+    `classes` has the class of every row.
+    """
+    return held_out[numpy.isin(classes[held_out], numpy.delete(classes, held_out))]
+
+
 def _positions_within_class(classes: Array) -> Array:
     """Return for each row (its number within its class + 1/2) / (size of the class)."""
     positions = numpy.empty(len(classes))

@@ -9,11 +9,12 @@ from typing import Any, ClassVar, Self
 import numpy
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-from clearprop.errors import DataError
+from clearprop.errors import ArgumentError, DataError
 from clearprop.estimators.tables.estimator import TableEstimator
+from clearprop.estimators.tables.measures import measure_classes, measure_labels
 from clearprop.estimators.tables.target import ClassTarget
 from clearprop.estimators.tables.training import HeldOut
 from clearprop.validation import show
@@ -58,6 +59,11 @@ class Classifier(ClassifierMixin, TableEstimator):
         How the columns become the inputs of the networks.
     members_ : list of Member
         The networks (``members_[0].network``), the rows that each was validated on, and its learning curve.
+    recipe_ : Recipe
+        How they were built and trained.
+    validation_metrics_ : dict of str to float
+        How good the model is on the rows that it was validated on, each predicted by networks that have not learned
+        from it. They chose the epochs, so it is a little worse on other rows.
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
@@ -134,21 +140,40 @@ class Classifier(ClassifierMixin, TableEstimator):
             if len(self.classes_) < 2:
                 only = show(self.classes_.tolist()[0])
                 raise DataError(f"y holds one class, {only}; a classifier needs two or more.")
-        if self.class_weight is not None:
-            factors = compute_sample_weight(self.class_weight, y)
-            weight = factors if weight is None else weight * factors
         self.target_ = ClassTarget(tuple(self.classes_.tolist()), several, self.objective == "probability")
-        validation = self._validation_rows(X_val, y_val, self._encode)
+        others = self._validation_rows(X_val, y_val, y)
+        validation = None
+        if others is not None:
+            other, y_val = others
+            validation = other, self._encode(y_val), self._class_weights(y_val, y)
+        factors = self._class_weights(y, y)
+        if factors is not None:
+            weight = factors if weight is None else weight * factors
         return self._fit(table, self._encode(y), weight, None if several else codes, validation)
 
     def _encode(self, y: Any) -> Array:
         """Return the place of each row's class in `classes_`, or its labels."""
         if self.target_.several:
+            if not numpy.isin(y, (0, 1)).all():
+                raise DataError("y_val must hold labels, 0 or 1, as y does; got other numbers.")
             return y.astype(numpy.float32)
         unknown = numpy.setdiff1d(y, self.classes_)
         if unknown.size:
             raise DataError(f"y_val holds {show(unknown.tolist()[0])}, which is no class in y; leave its rows out.")
         return numpy.searchsorted(self.classes_, y)
+
+    def _class_weights(self, y: Any, trained: Any) -> Array | None:
+        """Return the weight that `class_weight` gives to each row, by what the training rows are."""
+        if self.class_weight is None:
+            return None
+        if not self.target_.several:
+            return compute_class_weight(self.class_weight, classes=self.classes_, y=trained)[self._encode(y)]
+        if isinstance(self.class_weight, dict):
+            raise ArgumentError(
+                "Classifier: class_weight must be 'balanced' or None for labels that do not exclude one another, got a "
+                "mapping; use sample_weight."
+            )
+        return compute_sample_weight("balanced", y)
 
     def _own_state(self) -> dict[str, Any]:
         return {"classes_dtype": self.classes_.dtype.str}
@@ -161,6 +186,8 @@ class Classifier(ClassifierMixin, TableEstimator):
 
     def _learn_from_held_out(self, rows: HeldOut) -> None:
         self.target_ = self.target_.calibrate(rows.scores, rows.y, rows.weight)
+        measure = measure_labels if self.target_.several else measure_classes
+        self.validation_metrics_ = measure(self.target_.mean_prediction(rows.scores), rows.y)
 
     def predict_proba(self, X: Any) -> Array:
         """Return probabilities, shape (n, n_classes), in the order of `classes_`.

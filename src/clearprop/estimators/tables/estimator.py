@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from collections.abc import Callable
 from contextlib import nullcontext
 from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -57,11 +56,12 @@ class TableEstimator(SavedEstimator):
 
     @property
     def recipe(self) -> Recipe:
-        """How the networks are built and trained."""
+        """How networks are going to be built and trained."""
         return self.preset if isinstance(self.preset, Recipe) else PRESETS[self.preset]
 
     def _rows(self, X: Any, y: Any, sample_weight: Any) -> tuple[Table, Any, Array | None]:
         """Return the table, the target and the weights of all rows that have a weight."""
+        self.__dict__.pop("members_", None)  # a fit that fails leaves no model that is made of two
         if y is None:
             raise DataError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
         table = self._table(X, reset=True)
@@ -72,14 +72,17 @@ class TableEstimator(SavedEstimator):
         counts = numpy.flatnonzero(weight)
         return table.take(counts), y[counts], weight[counts]
 
-    def _validation_rows(self, X: Any, y: Any, encode: Callable[[Any], Array]) -> tuple[Table, Array] | None:
-        """Return the table and the encoded target of rows to validate on, where the user gave some."""
+    def _validation_rows(self, X: Any, y: Any, trained: Array) -> tuple[Table, Array] | None:
+        """Return the table and the target of rows to validate on, where the user gave some, with one as in training."""
         if (X is None) != (y is None):
             raise ArgumentError("fit: X_val and y_val belong together; give both or neither.")
         if X is None:
             return None
         table = self._table(X, reset=False)
-        return table, encode(_column(table, y, "y_val"))
+        y = _column(table, y, "y_val")
+        if y.shape[1:] != trained.shape[1:]:
+            raise DataError(f"fit: y_val must be of the form of y, shape {trained.shape}; got shape {y.shape}.")
+        return table, y
 
     def _table(self, X: Any, reset: bool) -> Table:
         """Return X as a table, checked by scikit-learn's rules; of a `Table` columns are taken by their names."""
@@ -107,20 +110,20 @@ class TableEstimator(SavedEstimator):
         y: Array,
         weight: Array | None,
         classes: Array | None,
-        validation: tuple[Table, Array] | None = None,
+        validation: tuple[Table, Array, Array | None] | None = None,
     ) -> Self:
         """Fit the preprocessing and the networks to rows whose target `target_` has encoded."""
-        recipe, seed = self.recipe, int(check_random_state(self.random_state).randint(2**31))
-        if not isinstance(self.preset, Recipe):
-            recipe = recipe.for_rows(table.n_rows)
+        seed = int(check_random_state(self.random_state).randint(2**31))
+        self.recipe_ = recipe = self.recipe.for_rows(table.n_rows)
         kinds = {name: table.kind(name) for name in table.columns}
         self.preprocessing_ = Preprocessing.fit(table, kinds, max_flags=recipe.max_flags, robust=recipe.robust)
         others = None
         if validation is not None:
-            others = Task(self.preprocessing_.transform(validation[0]), validation[1], None, None, self.target_)
+            other, other_y, other_weight = validation
+            others = Task(self.preprocessing_.transform(other), other_y, other_weight, None, self.target_)
         task = Task(self.preprocessing_.transform(table), y, weight, classes, self.target_, others)
         with progress(recipe.members * recipe.epochs) if self.verbose else nullcontext() as tell:
-            self.members_ = train_members(
+            members = train_members(
                 recipe,
                 lambda seed: recipe.network(self.preprocessing_, self.target_, seed),
                 task,
@@ -128,20 +131,20 @@ class TableEstimator(SavedEstimator):
                 self.time_limit,
                 tell,
             )
-        self._learn_from_held_out(task.held_out(self.members_))
+        self._learn_from_held_out(task.held_out(members))
+        self.members_ = members
         return self
 
     @abstractmethod
     def _learn_from_held_out(self, rows: HeldOut) -> None:
-        """Learn how far the networks can be trusted from rows that they have not learned from."""
+        """Measure the networks on rows that they have not learned from, and learn how far they can be trusted."""
 
     def _mean_prediction(self, X: Any) -> Array:
         """Return the mean of what the networks predict, float64 of shape (n, n_outputs)."""
-        check_is_fitted(self)
+        check_is_fitted(self, "members_")
         inputs = self.preprocessing_.transform(self._table(X, reset=False))
         fed = inputs if len(inputs) > 1 else inputs[0]
-        predictions = (self.target_.prediction(member.scores(fed)) for member in self.members_)
-        return sum(predictions) / len(self.members_)
+        return self.target_.mean_prediction(member.scores(fed) for member in self.members_)
 
     def attributions(self, X: Any) -> Array:
         """Return what each column contributes to each prediction: gradient times input.
@@ -209,7 +212,7 @@ class TableEstimator(SavedEstimator):
         # scikit-learn's inspection and displays take longer to load than all that fitting needs
         from clearprop.estimators.tables.report import make_report
 
-        check_is_fitted(self)
+        check_is_fitted(self, "members_")
         report = make_report(self, X, y)
         if path is not None:
             report.save(path)

@@ -15,11 +15,14 @@ __all__ = ["conformity_scores", "interval"]
 
 Array = Any
 
+ROUNDING = 1e-9  # of numbers of rows
 ANSCOMBE = 0.375  # sqrt(y + 3/8) of a Poisson count has nearly the same variance whatever its mean (Anscombe 1948)
 
 
-def conformity_scores(target: NumberTarget, prediction: Array, y: Array) -> Array:
-    """Return how far numbers lie outside of their prediction, in ascending order for each column.
+def conformity_scores(
+    target: NumberTarget, prediction: Array, y: Array, weight: Array | None = None
+) -> tuple[Array, Array]:
+    """Return how far numbers lie outside of their prediction, and how many lie no farther.
 
     The score is max(low - y, y - high), where low and high are the lowest and the highest predicted quantile (Romano,
     Patterson and Candes 2019, "Conformalized quantile regression"), or both the prediction, so that it is the absolute
@@ -31,22 +34,29 @@ def conformity_scores(target: NumberTarget, prediction: Array, y: Array) -> Arra
         What the prediction means.
     prediction, y : array of shape (n, n_outputs) and (n, n_columns)
         Decoded predictions and true values of rows that the networks have not learned from.
+    weight : array of shape (n,) or None
+        Weights of the rows: one of twice the weight counts twice (Tibshirani et al. 2019, "Conformal prediction under
+        covariate shift").
 
     Returns
     -------
-    array of shape (n, n_columns)
-        float64.
+    scores, counts : two arrays of shape (n, n_columns)
+        The scores in ascending order for each column, float64; and the weights up to each, in rows, of which there are
+        n in all.
     """
     low, high = (_even(target, bound) for bound in target.bounds(prediction))
     y = _even(target, y)
-    return numpy.sort(numpy.maximum(low - y, y - high), axis=0)
+    scores = numpy.maximum(low - y, y - high)
+    order = numpy.argsort(scores, axis=0, kind="stable")
+    share = numpy.full(len(y), 1.0) if weight is None else len(y) * weight / weight.sum()
+    return numpy.take_along_axis(scores, order, axis=0), numpy.cumsum(share[order], axis=0)
 
 
-def interval(target: NumberTarget, prediction: Array, scores: Array, coverage: float) -> Array:
+def interval(target: NumberTarget, prediction: Array, scores: Array, counts: Array, coverage: float) -> Array:
     """Return [low - s, high + s] with the smallest score s that covers that share of the n held-out rows.
 
-    s is the ceil((n + 1) coverage)-th smallest score, as in split conformal prediction (Papadopoulos et al. 2002; Lei
-    et al. 2018).
+    s is the first score that (n + 1) coverage rows do not exceed, as in split conformal prediction (Papadopoulos et al.
+    2002; Lei et al. 2018).
 
     Parameters
     ----------
@@ -54,7 +64,7 @@ def interval(target: NumberTarget, prediction: Array, scores: Array, coverage: f
         What the prediction means.
     prediction : array of shape (n, n_outputs)
         Decoded predictions.
-    scores : array of shape (n_held_out, n_columns)
+    scores, counts : array of shape (n_held_out, n_columns)
         What `conformity_scores` returned.
     coverage : float in (0, 1)
         Share of the intervals that hold the true value.
@@ -65,13 +75,14 @@ def interval(target: NumberTarget, prediction: Array, scores: Array, coverage: f
         float64.
     """
     check_real("predict_interval", "coverage", coverage, low=0.0, high=1.0, closed="neither")
-    place = math.ceil((len(scores) + 1) * coverage - 1e-9)
-    if place > len(scores):
+    n_held_out, wanted = len(scores), (len(scores) + 1) * coverage - ROUNDING
+    if wanted > n_held_out:
         raise DataError(
-            f"predict_interval: coverage={coverage:g} needs {math.ceil(coverage / (1.0 - coverage) - 1e-9)} held-out "
-            f"rows or more, got {len(scores)}; fit more rows or ask for less."
+            f"predict_interval: coverage={coverage:g} needs {math.ceil(coverage / (1.0 - coverage) - ROUNDING)} "
+            f"held-out rows or more, got {n_held_out}; fit more rows or ask for less."
         )
-    reach = scores[place - 1]
+    places = numpy.minimum((counts < wanted).sum(axis=0), n_held_out - 1)
+    reach = numpy.take_along_axis(scores, places[None], axis=0)[0]
     low, high = (_even(target, bound) for bound in target.bounds(prediction))
     middle = 0.5 * (low + high)
     ends = numpy.minimum(low - reach, middle), numpy.maximum(high + reach, middle)

@@ -211,11 +211,11 @@ class Preprocessing:
         if not isinstance(entry, dict) or not isinstance(entry.get("columns"), list):
             raise ModelFileError(f"the description of the features is damaged: {show(entry)}.")
         columns = [column_from_json(one) for one in entry["columns"]]
-        if len({column.label for column in columns}) < len(columns):
+        if len({(column.name, getattr(column, "part", "")) for column in columns}) < len(columns):
             raise ModelFileError("a feature is described twice.")
         dropped, max_flags = entry.get("dropped"), entry.get("max_flags")
         texts = isinstance(dropped, dict) and all(isinstance(text, str) for text in dropped.values())
-        if not texts or isinstance(max_flags, bool) or not isinstance(max_flags, int) or max_flags < 2:
+        if not texts or isinstance(max_flags, bool) or not isinstance(max_flags, int) or max_flags < 1:
             raise ModelFileError(f"the description of the features is damaged: {show(entry)}.")
         return cls(columns, dropped, max_flags)
 

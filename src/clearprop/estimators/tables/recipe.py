@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from clearprop.config import Configurable
+from clearprop.errors import ArgumentError
 from clearprop.estimators.options import ACTIVATIONS
 from clearprop.estimators.tables.preprocessing import Preprocessing
 from clearprop.estimators.tables.target import ClassTarget, NumberTarget
@@ -17,7 +18,7 @@ from clearprop.network import Network
 from clearprop.optimizers import SGD, AdaGrad, Adam, AdamW, Optimizer, RMSProp
 from clearprop.penalties import L2
 from clearprop.schedules import CosLog4
-from clearprop.validation import check_bool, check_choice, check_integer, check_real
+from clearprop.validation import check_bool, check_choice, check_integer, check_real, show
 
 __all__ = ["OPTIMIZERS", "PRESETS", "Recipe"]
 
@@ -74,6 +75,8 @@ class Recipe(Configurable):
         AdamW's memory of the squared gradient.
     batch_size, epochs : int
         Rows of an update, and passes over the rows.
+    adaptive : bool
+        Whether fewer than 1,000 rows get more epochs, up to four times as many, and more than 16,384 fewer.
     patience : int or None
         Epochs without a better validation after which training stops.
     members : int
@@ -103,15 +106,18 @@ class Recipe(Configurable):
     beta_2: float = 0.95
     batch_size: int = 256
     epochs: int = 256
+    adaptive: bool = False
     patience: int | None = None
     members: int = 1
 
     def __post_init__(self) -> None:
+        if not isinstance(self.hidden, tuple):
+            raise ArgumentError(f"Recipe: hidden must be a tuple of integers, got {show(self.hidden)}.")
         for units in self.hidden:
             check_integer("Recipe", "hidden", units, minimum=1)
         if self.activation is not None:
             check_choice("Recipe", "activation", self.activation, ACTIVATIONS)
-        for name in ("parametric", "periodic", "scale", "ntk", "data_driven", "robust", "schedule"):
+        for name in ("parametric", "periodic", "scale", "ntk", "data_driven", "robust", "schedule", "adaptive"):
             check_bool("Recipe", name, getattr(self, name))
         for name in ("max_flags", "batch_size", "epochs", "members"):
             check_integer("Recipe", name, getattr(self, name), minimum=1)
@@ -122,13 +128,20 @@ class Recipe(Configurable):
         check_choice("Recipe", "optimizer", self.optimizer, OPTIMIZERS)
         if self.patience is not None:
             check_integer("Recipe", "patience", self.patience, minimum=1)
+        if not isinstance(self.learning_rate, tuple) or len(self.learning_rate) != 2:
+            raise ArgumentError(
+                "Recipe: learning_rate must be a tuple of two numbers, for classes and for numbers, got "
+                f"{show(self.learning_rate)}."
+            )
         for rate in self.learning_rate:
             check_real("Recipe", "learning_rate", rate, low=0.0, closed="neither")
 
     def for_rows(self, n_rows: int) -> Recipe:
-        """Return the recipe with fewer epochs for many rows, and with more, up to four times as many, for few."""
+        """Return the recipe with the number of epochs that it has for so many rows."""
+        if not self.adaptive:
+            return self
         share = min(max(FEW_ROWS / n_rows, 1.0), 4.0) * min(MANY_ROWS / n_rows, 1.0)
-        return replace(self, epochs=max(1, round(share * self.epochs)))
+        return replace(self, epochs=max(1, round(share * self.epochs)), adaptive=False)
 
     def activation_for(self, *, classes: bool) -> str:
         """Return the name of the activation, for classes or for numbers."""
@@ -173,7 +186,7 @@ class Recipe(Configurable):
 
 PRESETS = {
     "fast": Recipe(parametric=False, periodic=False, data_driven=False, dropout=0.0, weight_decay=0.0,
-                   learning_rate=(0.04, 0.07), epochs=48),
-    "balanced": Recipe(members=4),
-    "best": Recipe(members=10),
+                   learning_rate=(0.04, 0.07), epochs=48, adaptive=True),
+    "balanced": Recipe(members=4, adaptive=True),
+    "best": Recipe(members=10, adaptive=True),
 }  # fmt: skip

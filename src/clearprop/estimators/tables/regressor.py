@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_array
 from clearprop.errors import ArgumentError
 from clearprop.estimators.tables.estimator import TableEstimator
 from clearprop.estimators.tables.intervals import conformity_scores, interval
+from clearprop.estimators.tables.measures import measure_numbers, measure_quantiles
 from clearprop.estimators.tables.target import OBJECTIVES, NumberTarget
 from clearprop.estimators.tables.training import HeldOut
 from clearprop.validation import show
@@ -55,8 +56,15 @@ class Regressor(RegressorMixin, TableEstimator):
         How the columns become the inputs of the networks.
     members_ : list of Member
         The networks (``members_[0].network``), the rows that each was validated on, and its learning curve.
+    recipe_ : Recipe
+        How they were built and trained.
+    validation_metrics_ : dict of str to float
+        How good the model is on the rows that it was validated on, each predicted by networks that have not learned
+        from it. They chose the epochs, so it is a little worse on other rows.
     conformity_scores_ : ndarray of shape (n_held_out, n_outputs)
         How far the held-out rows lie from their predictions, in ascending order: what `predict_interval` reads.
+    conformity_counts_ : ndarray of shape (n_held_out, n_outputs)
+        How many rows, by their weights, lie no farther.
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
@@ -127,7 +135,8 @@ class Regressor(RegressorMixin, TableEstimator):
         table, y, weight = self._rows(X, y, sample_weight)
         self._one_column = y.ndim == 1
         self.target_ = NumberTarget.fit(_numbers(y), weight, self.objective, self._quantiles())
-        validation = self._validation_rows(X_val, y_val, self._encode)
+        others = self._validation_rows(X_val, y_val, y)
+        validation = None if others is None else (others[0], self._encode(others[1]), None)
         return self._fit(table, self._encode(y), weight, None, validation)
 
     def _encode(self, y: Any) -> Array:
@@ -138,15 +147,18 @@ class Regressor(RegressorMixin, TableEstimator):
         return {"one_column": self._one_column}
 
     def _own_arrays(self) -> dict[str, Array]:
-        return {"conformity_scores": self.conformity_scores_}
+        return {"conformity_scores": self.conformity_scores_, "conformity_counts": self.conformity_counts_}
 
     def _set_own_state(self, state: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
-        self._one_column, scores = state["one_column"], arrays["conformity_scores"]
+        self._one_column = state["one_column"]
+        scores, counts = arrays["conformity_scores"], arrays["conformity_counts"]
         if not isinstance(self._one_column, bool) or (self._one_column and len(self.target_.mean) > 1):
             raise ValueError(f"one_column is {self._one_column!r}")
         if scores.dtype != numpy.float64 or scores.ndim != 2 or scores.shape[1] != len(self.target_.mean):
             raise ValueError(f"the conformity scores are {show(scores)}")
-        self.conformity_scores_ = scores
+        if counts.dtype != numpy.float64 or counts.shape != scores.shape:
+            raise ValueError(f"the conformity counts are {show(counts)}")
+        self.conformity_scores_, self.conformity_counts_ = scores, counts
 
     def _quantiles(self) -> tuple[float, ...]:
         """Return the quantiles to predict, none unless they are the objective."""
@@ -161,9 +173,15 @@ class Regressor(RegressorMixin, TableEstimator):
         return tuple(levels)
 
     def _learn_from_held_out(self, rows: HeldOut) -> None:
-        prediction = self.target_.decode(self.target_.prediction(rows.scores))
-        y, _ = self.target_.bounds(self.target_.decode(rows.y))
-        self.conformity_scores_ = conformity_scores(self.target_, prediction, y)
+        prediction = self.target_.decode(self.target_.mean_prediction(rows.scores))
+        y = self.target_.unscale(rows.y[:, : len(self.target_.mean)].astype(numpy.float64))
+        found = conformity_scores(self.target_, prediction, y, rows.weight)
+        self.conformity_scores_, self.conformity_counts_ = found
+        self.validation_metrics_ = (
+            measure_quantiles(prediction, y, self.target_.quantiles)
+            if self.target_.quantiles
+            else measure_numbers(prediction, y)
+        )
 
     def predict(self, X: Any) -> Array:
         """Return the mean prediction of the networks, within the range of the target in training.
@@ -208,7 +226,7 @@ class Regressor(RegressorMixin, TableEstimator):
         """
         mean = self._mean_prediction(X)
         prediction = self.target_.decode(mean)
-        ends = interval(self.target_, prediction, self.conformity_scores_, coverage)
+        ends = interval(self.target_, prediction, self.conformity_scores_, self.conformity_counts_, coverage)
         return ends[:, 0] if self._one_column else ends
 
 

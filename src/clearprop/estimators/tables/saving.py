@@ -12,8 +12,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from clearprop.config import Configurable, from_config, to_config
-from clearprop.errors import ModelFileError
+from clearprop.errors import ArgumentError, ModelFileError
 from clearprop.estimators.tables.preprocessing import Preprocessing
+from clearprop.estimators.tables.recipe import Recipe
 from clearprop.estimators.tables.target import ClassTarget, NumberTarget, target_from_config
 from clearprop.estimators.tables.training import STOPPED, Member
 from clearprop.files import write_model
@@ -33,6 +34,8 @@ class SavedEstimator(ABC, BaseEstimator):
     feature_names_in_: Array
     preprocessing_: Preprocessing
     target_: ClassTarget | NumberTarget
+    recipe_: Recipe
+    validation_metrics_: dict[str, float]
     members_: list[Member]
 
     @abstractmethod
@@ -59,7 +62,11 @@ class SavedEstimator(ABC, BaseEstimator):
         extra : mapping or None
             Further entries of the file's JSON description.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "members_")
+        if type(self).__name__ not in ("Classifier", "Regressor"):
+            raise ArgumentError(
+                f"save: a {type(self).__name__} is not known to `load`; save a Classifier or Regressor."
+            )
         network = self.members_[0].network.to_config()
         del network["seed"]
         members: list[dict[str, Any]] = []
@@ -77,6 +84,8 @@ class SavedEstimator(ABC, BaseEstimator):
             "feature_names_in": None if names is None else names.tolist(),
             "preprocessing": self.preprocessing_.to_json(),
             "target": to_config(self.target_, "target"),
+            "recipe": to_config(self.recipe_, "recipe"),
+            "validation_metrics": self.validation_metrics_,
             "network": network,
             "members": members,
             **self._own_state(),
@@ -91,10 +100,12 @@ class SavedEstimator(ABC, BaseEstimator):
             model._validate_params()
             model.target_ = target_from_config(entry["target"])
             model.preprocessing_ = Preprocessing.from_json(entry["preprocessing"])
+            model.recipe_ = from_config(entry["recipe"], Recipe)
+            model.validation_metrics_ = _metrics(entry["validation_metrics"])
             model._set_features(entry["n_features_in"], entry["feature_names_in"])
             model._set_own_state(entry, arrays)
             model.members_ = [
-                _member(place, described, entry["network"], arrays, engine)
+                _member(place, described, entry["network"], arrays, model.target_.monitor, engine)
                 for place, described in enumerate(entry["members"])
             ]
             model._check_networks()
@@ -145,20 +156,27 @@ def _from_json(value: Any) -> Any:
     return value
 
 
-def _member(place: int, described: Any, network: Any, arrays: Mapping[str, Array], engine: str) -> Member:
+def _member(place: int, described: Any, network: Any, arrays: Mapping[str, Array], monitor: str, engine: str) -> Member:
     """Return a network of the model, its shapes and dtypes checked."""
     prefix = f"members/{place}/"
     own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
     held_out, history = own["held_out"], described["history"]
     if held_out.dtype != numpy.int64 or held_out.ndim != 1 or (held_out < 0).any():
         raise ValueError(f"the rows held out of member {place} are {show(held_out)}")
-    if not isinstance(history, dict) or not all(_are_numbers(values) for values in history.values()):
-        raise ValueError(f"the history of member {place} is {show(history)}")
     best_epoch, stopped = described["best_epoch"], described["stopped"]
-    if type(best_epoch) is not int or best_epoch < 0 or stopped not in STOPPED:
+    if type(best_epoch) is not int or best_epoch < 1 or stopped not in STOPPED:
         raise ValueError(f"member {place} is {show(described)}")
+    curves = [history[name] for name in ("loss", "validation_loss", monitor)]
+    if not all(_are_numbers(curve) and len(curve) == len(curves[0]) >= best_epoch for curve in curves):
+        raise ValueError(f"the history of member {place} is {show(history)}")
     net = Network.from_file({"network": {**network, "seed": described["seed"]}}, own, engine)
     return Member(net, held_out, history, best_epoch, stopped)
+
+
+def _metrics(entry: Any) -> dict[str, float]:
+    if not isinstance(entry, dict) or not all(type(value) is float for value in entry.values()):
+        raise ValueError(f"the validation metrics are {show(entry)}")
+    return entry
 
 
 def _are_numbers(values: Sequence[Any]) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import types
 import typing
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,12 +23,25 @@ __all__ = ["OBJECTIVES", "ClassTarget", "NumberTarget", "target_from_config"]
 Array = Any
 
 EXPONENTS = (-4.0, 4.0)  # temperatures from 1 / 55 to 55
+TINY = float(numpy.finfo(numpy.float64).tiny)  # lest a probability of 0 make a mean infinite
 # and what chooses the epoch
 OBJECTIVES = {"squared_error": "rmse", "absolute_error": "mae", "poisson": "loss", "quantile": "loss"}
 
 
+class Target(Configurable, ABC):
+    """What the outputs of networks mean."""
+
+    @abstractmethod
+    def prediction(self, scores: Array) -> Array:
+        """Return what scores of a network mean, float64 of shape (n, n_outputs)."""
+
+    def mean_prediction(self, scores: Iterable[Array]) -> Array:
+        """Return the mean of what the scores of several networks mean, float64 of shape (n, n_outputs)."""
+        return numpy.mean([self.prediction(own) for own in scores], axis=0)
+
+
 @dataclass(frozen=True)
-class ClassTarget(Configurable):
+class ClassTarget(Target):
     """Classes, of which a row has one; or labels, of which it has any number.
 
     Attributes
@@ -52,6 +67,11 @@ class ClassTarget(Configurable):
         check_real("ClassTarget", "temperature", self.temperature, low=0.0, closed="neither")
 
     @property
+    def objective(self) -> str:
+        """What matters, as `Classifier` calls it."""
+        return "probability" if self.probability else "error"
+
+    @property
     def n_outputs(self) -> int:
         """Outputs of the network."""
         return len(self.labels)
@@ -72,21 +92,31 @@ class ClassTarget(Configurable):
         return self.loss(0.0).prediction(numpy, scores / self.temperature)
 
     def calibrate(self, scores: Array, y: Array, weight: Array | None) -> ClassTarget:
-        """Return the target with the temperature that fits scores of rows that the networks have not learned from.
+        """Return the target with the temperature that fits rows that the networks have not learned from.
 
-        It minimises the cross-entropy (Guo et al. 2017, "On calibration of modern neural networks"), of which each
-        class is given a row of its own beforehand, as in Laplace's rule: where all n rows are right, the probability
-        of the right one of k classes becomes (n + 1) / (n + k) at most and not 1.
+        It minimises the cross-entropy of the mean prediction (Guo et al. 2017, "On calibration of modern neural
+        networks"), of which each class is given a row of its own beforehand, as in Laplace's rule: where all n rows are
+        right, the probability of the right one of k classes becomes (n + 1) / (n + k) at most and not 1.
+
+        Parameters
+        ----------
+        scores : array of shape (n_networks, n, n_outputs)
+            What networks make of the rows, float64.
+        y : array of shape (n,), or (n, n_outputs) of 0 and 1
+            Classes, or labels.
+        weight : array of shape (n,) or None
+            Weights of the rows.
         """
-        if self.several:
-            loss: Loss = BinaryCrossEntropy()
-            y = (y * len(y) + 1.0) / (len(y) + 2.0)
-        else:
-            loss = CrossEntropy(label_smoothing=self.n_outputs / (len(y) + self.n_outputs))
+        n_values = 2 if self.several else self.n_outputs
+        truth = y if self.several else numpy.eye(self.n_outputs)[y]
+        truth = (len(y) * truth + 1.0) / (len(y) + n_values)
 
         def cost(exponent: float) -> float:
-            values = loss.values(numpy, scores / math.exp(exponent), y)
-            return float(numpy.average(values, weights=weight))
+            p = numpy.clip(replace(self, temperature=math.exp(exponent)).mean_prediction(scores), TINY, 1.0)
+            lost = -(truth * numpy.log(p)).sum(axis=1)
+            if self.several:
+                lost -= ((1.0 - truth) * numpy.log(numpy.maximum(1.0 - p, TINY))).sum(axis=1)
+            return float(numpy.average(lost, weights=weight))
 
         return replace(self, temperature=math.exp(minimize_scalar(cost, bounds=EXPONENTS, method="bounded").x))
 
@@ -103,7 +133,7 @@ class ClassTarget(Configurable):
 
 
 @dataclass(frozen=True)
-class NumberTarget(Configurable):
+class NumberTarget(Target):
     """Numbers; the network learns (y - mean) / scale.
 
     Attributes
@@ -181,9 +211,13 @@ class NumberTarget(Configurable):
         """Return the scaled prediction, float64 of shape (n, n_outputs), that scores of a network mean."""
         return self.loss(0.0).prediction(numpy, scores)
 
+    def unscale(self, y: Array) -> Array:
+        """Return scaled numbers in the units of the table."""
+        return y * numpy.array(self.scale) + numpy.array(self.mean)
+
     def decode(self, prediction: Array) -> Array:
         """Return what a scaled prediction means, within the range; quantiles in ascending order."""
-        y = numpy.clip(prediction * numpy.array(self.scale) + numpy.array(self.mean), self.low, self.high)
+        y = numpy.clip(self.unscale(prediction), self.low, self.high)
         return numpy.sort(y, axis=1) if self.quantiles else y
 
     def bounds(self, prediction: Array) -> tuple[Array, Array]:

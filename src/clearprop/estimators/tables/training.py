@@ -8,7 +8,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy
@@ -19,12 +19,12 @@ from clearprop.estimators.tables.recipe import Recipe
 from clearprop.estimators.tables.target import ClassTarget, NumberTarget
 from clearprop.network import Network
 from clearprop.training import EpochReport
-from clearprop.training.data import deal_rows
+from clearprop.training.data import deal_rows, spare_classes
 from clearprop.training.initialization import initialize_from_data
 from clearprop.training.metrics import is_better_greater
 from clearprop.training.run import Run
 
-__all__ = ["STOPPED", "HeldOut", "Member", "Task", "held_out_scores", "train_members"]
+__all__ = ["STOPPED", "HeldOut", "Member", "Task", "train_members"]
 
 Array = Any
 
@@ -65,12 +65,13 @@ class Task:
         return X if len(X) > 1 else X[0], self.y[rows], None if self.weight is None else self.weight[rows]
 
     def held_out(self, members: Sequence[Member]) -> HeldOut:
-        """Return all rows that members were validated on, with the scores of those that have not learned from them."""
-        if self.validation is None:
-            rows, scores = held_out_scores(members, self.inputs)
-            return HeldOut(scores, *self.rows(rows)[1:])
-        X, y, weight = self.validation.rows(slice(None))
-        return HeldOut(sum(member.scores(X) for member in members) / len(members), y, weight)
+        """Return all rows that members were validated on, with the scores that these give them."""
+        if self.validation is not None:
+            X, y, weight = self.validation.rows(slice(None))
+            return HeldOut(numpy.stack([member.scores(X) for member in members]), y, weight)
+        rows = numpy.concatenate([member.held_out for member in members])
+        scores = numpy.concatenate([member.scores(self.rows(member.held_out)[0]) for member in members])
+        return HeldOut(scores[None], *self.rows(rows)[1:])
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,8 @@ class HeldOut:
 
     Attributes
     ----------
-    scores : array of shape (n, n_outputs)
-        Float64.
+    scores : array of shape (n_networks, n, n_outputs)
+        Of all networks that have not learned from the rows, float64.
     y : array
         Targets, as the networks learn them.
     weight : array of shape (n,) or None
@@ -114,7 +115,7 @@ class Member:
     held_out: Array
     history: dict[str, list[float]] = field(default_factory=dict)
     best_epoch: int = 0
-    stopped: str = "epochs"
+    stopped: str = "interrupted"
 
     def scores(self, X: Any) -> Array:
         """Return the scores of rows, float64 of shape (n, n_outputs)."""
@@ -158,6 +159,8 @@ class Member:
                 if reason is not None:
                     self.stopped = reason
                     break
+            else:
+                self.stopped = "epochs"
         finally:
             reports.close()
             net.vector[...] = kept
@@ -175,8 +178,9 @@ def train_members(
 
     Several are validated on parts of the rows that do not overlap, and trained at the same time, each in one thread; a
     single one is validated on a fifth of the rows and trained in all threads. What comes out does not depend on the
-    number of threads, unless a time limit ends it, of which each that has to wait for a thread gets its share. After
-    an interrupt those come out that have learned for an epoch; where none has, the interrupt does.
+    number of threads, unless a time limit ends it, of which each that has to wait for a thread gets its share. Limit
+    and interrupts are looked at after each epoch; those come out that have learned for one. Where none has, the
+    interrupt does.
     """
     n_rows = len(task.y)
     if n_rows < 2 and task.validation is None:
@@ -186,15 +190,20 @@ def train_members(
     if task.validation is None:
         n_parts = min(recipe.members if recipe.members > 1 else N_PARTS, n_rows)
         parts = deal_rows(n_rows, n_parts, task.classes, seed)[: recipe.members]
+        if task.classes is not None:
+            spared = [spare_classes(part, task.classes) for part in parts]
+            parts = [part if few.size == 0 else few for part, few in zip(parts, spared, strict=True)]
     else:
         parts = [numpy.empty(0, dtype=numpy.int64)] * recipe.members
     members = [Member(build(seed + place), rows) for place, rows in enumerate(parts)]
     n_threads = native.setting().threads
     limit = math.inf if time_limit is None else time_limit / math.ceil(len(members) / n_threads)
-    stop = threading.Event()
+    stop, begin = threading.Event(), time.monotonic()
 
     def run(place: int) -> None:
         began = time.monotonic()
+        if time_limit is not None and began - begin >= time_limit and any(member.best_epoch for member in members):
+            return
 
         def stops(report: EpochReport) -> str | None:
             if tell is not None:
@@ -219,15 +228,7 @@ def train_members(
                 pool.shutdown(cancel_futures=True)
                 raise
     except KeyboardInterrupt:
-        members = [replace(member, stopped="interrupted") for member in members if member.best_epoch]
-        if not members:
+        if not any(member.best_epoch for member in members):
             raise
         warnings.warn("Training interrupted by user.", stacklevel=4)
-    return members
-
-
-def held_out_scores(members: Sequence[Member], inputs: Sequence[Array]) -> tuple[Array, Array]:
-    """Return the rows of the training data that networks were validated on, and the scores that these give them."""
-    fed = [[x[member.held_out] for x in inputs] for member in members]
-    scores = [member.scores(X if len(X) > 1 else X[0]) for member, X in zip(members, fed, strict=True)]
-    return numpy.concatenate([member.held_out for member in members]), numpy.concatenate(scores)
+    return [member for member in members if member.best_epoch]

@@ -84,7 +84,7 @@ def make_report(model: Any, X: Any, y: Any) -> Report:
     name = type(model).__name__
     described = [
         ("preset", model.preset if isinstance(model.preset, str) else "a recipe of its own"),
-        ("objective", model.objective.replace("_", " ")),
+        ("objective", target.objective.replace("_", " ")),
         ("networks", len(model.members_)),
         ("columns", model.n_features_in_),
         ("rows in this report", len(y)),

@@ -75,7 +75,15 @@ def judge_classes(y: Array, p: Array, classes: Array) -> list[Markup]:
 
 
 def judge_labels(y: Array, p: Array) -> list[Markup]:
-    """Return what the probabilities of labels that do not exclude one another are worth."""
+    """Return what the probabilities of labels that do not exclude one another are worth.
+
+    Raises
+    ------
+    DataError
+        If y holds anything but 0 and 1.
+    """
+    if not numpy.isin(y, (0, 1)).all():
+        raise DataError("y must hold labels, 0 or 1, as in training; got other numbers.")
     chosen = p > 0.5
     correct, confidence = y == chosen, numpy.maximum(p, 1.0 - p)
     head = ["label", "accuracy", "balanced accuracy", "log loss", "ROC AUC", "calibration error", "right yes",
