@@ -123,6 +123,7 @@ def add_missing(parser: argparse._ActionsContainer) -> None:
         metavar="TEXT,...",
         type=names,
         default=[],
+        action="extend",
         help="texts that stand for a missing value, besides an empty field, NA, NaN and null",
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -28,6 +29,7 @@ LOSSES = {
 }
 MANY = 10  # whole numbers with more distinct values than this are a quantity
 MANY_TEXTS = 100
+NUMERIC = re.compile(r"\W{0,2}\d[\d.,:/' -]*\s*(\W{1,2}|[^\W\d]{1,4}\d?)?")
 FEW = 20  # rows; the whole numbers of so few may all differ by chance
 
 
@@ -95,6 +97,12 @@ class Problem:
                 f"{table.source} has one row to learn from; training needs two or more, one of them to validate on."
             )
         given = task is not None
+        try:
+            table.kind(target)
+        except DataError as error:  # numbers, and some that are not
+            if task != "classification":
+                raise DataError(str(error).replace(f"--categorical {target}", "--task classification")) from None
+            table = table.with_categories([target])
         task = task or infer_task(table, target)
         if loss is not None:
             check_choice(task, "--loss", loss, LOSSES[task])
@@ -109,7 +117,7 @@ class Problem:
         numeric = [name for name, kind in {**kinds, target: table.kind(target)}.items() if kind == "number"]
         if commas := [name for name in numeric if table.has_commas(name)]:
             notes.append(f"read with decimal commas: {', '.join(commas)}")
-        y = numpy.array(table.labels(target), dtype=object) if task == "classification" else numbers(table, target)
+        y = _labels(table, target) if task == "classification" else numbers(table, target)
         if loss == "poisson" and y.min() < 0:
             low = int(numpy.argmin(y))
             raise DataError(f"{table.place(low, target)} is {y[low]:g}; --loss poisson needs numbers >= 0.")
@@ -149,6 +157,12 @@ class Problem:
             f"{self.features.source}: --valid {share:g} of {n_rows} rows leaves {n_held_out} to validate on and "
             f"{n_rows - n_held_out} to train on. Give more rows, another --valid, or none."
         )
+
+
+def _labels(table: Table, name: str) -> Array:
+    """Return the classes of the rows, an array of the type that they have in Python: texts are objects."""
+    labels = table.labels(name)
+    return numpy.array(labels, dtype=object if isinstance(labels[0], str) else None)
 
 
 def known_rows(table: Table, target: str) -> tuple[Table, list[str]]:
@@ -240,12 +254,22 @@ def _doubts(table: Table, kinds: Mapping[str, str]) -> list[str]:
             if len(numpy.unique(values)) == n_rows > FEW and (values == numpy.floor(values)).all():
                 doubts.append(f"'{name}' is another whole number in every row; {remedy}")
         elif kind == "category":
-            n_distinct = len(set(table.categories(name)))
-            if n_distinct > MANY_TEXTS and 2 * n_distinct > n_rows:
-                doubts.append(f"'{name}' has {n_distinct} different texts in {n_rows} rows; {remedy}")
+            texts = set(table.categories(name)) - {None}
+            if sum(map(_is_like_a_number, texts)) > 0.9 * len(texts) > 5:
+                doubts.append(
+                    f"'{name}' holds texts such as {show(min(texts))}, taken as categories; numbers must be written as "
+                    "85.3 and dates as 2026-01-31 to be read as such"
+                )
+            elif len(texts) > MANY_TEXTS and 2 * len(texts) > n_rows:
+                doubts.append(f"'{name}' has {len(texts)} different texts in {n_rows} rows; {remedy}")
             elif (padded := table.padded(name)) is not None:
                 doubts.append(f"'{name}' has whole numbers with leading zeros ({padded}): taken as categories")
     return doubts
+
+
+def _is_like_a_number(text: str) -> bool:
+    """Return whether a text is a number with a unit or the like, as ``85.3 m2``, ``$1,200`` and ``13.05.2020`` are."""
+    return NUMERIC.fullmatch(text) is not None
 
 
 def _option(name: str) -> str:

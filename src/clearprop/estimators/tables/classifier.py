@@ -139,7 +139,8 @@ class Classifier(ClassifierMixin, TableEstimator):
             self.classes_, codes = numpy.unique(y, return_inverse=True)
             if len(self.classes_) < 2:
                 only = show(self.classes_.tolist()[0])
-                raise DataError(f"y holds one class, {only}; a classifier needs two or more.")
+                among = "" if sample_weight is None else " among the rows that have a weight"
+                raise DataError(f"y holds one class, {only}{among}; a classifier needs two or more.")
         self.target_ = ClassTarget(tuple(self.classes_.tolist()), several, self.objective == "probability")
         others = self._validation_rows(X_val, y_val, y)
         validation = None

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy
 
 from clearprop.errors import DataError, ModelFileError
-from clearprop.estimators.tables.table import TRUTH, Table
+from clearprop.estimators.tables.table import Table
 from clearprop.validation import show
 
 __all__ = ["DATE_PARTS", "CategoryColumn", "NumberColumn", "column_from_json"]
@@ -20,6 +20,7 @@ Array = Any
 CLIP = 3.0  # what scaled numbers approach, however far away they are
 FAR = 1e6  # spreads; values beyond it count as this far, so that nothing overflows
 DATE_PARTS = ("day", "month", "weekday", "hour")
+SPELLINGS = {"false": "false", "true": "true", "0": "false", "1": "true"}  # of booleans
 MAX_LEVELS = 1000  # of one column; rarer ones are treated like levels never seen
 
 
@@ -140,7 +141,7 @@ def read_levels(table: Table, name: str, boolean: bool) -> list[str | None]:
     texts: list[str | None] = list(table.categories(name))
     if not boolean:
         return texts
-    return [text if text is None or text.casefold() not in TRUTH else text.casefold() for text in texts]
+    return [text and SPELLINGS.get(text.casefold(), text) for text in texts]
 
 
 def _read(table: Table, name: str, part: str) -> Array:

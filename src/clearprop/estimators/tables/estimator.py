@@ -101,7 +101,10 @@ class TableEstimator(SavedEstimator):
         names = numpy.array(list(table.columns), dtype=object)
         chosen = numpy.asarray(self.categorical_features)
         if chosen.size and chosen.dtype.kind not in "UO":
-            chosen = names[chosen]
+            try:
+                chosen = names[chosen]
+            except IndexError as error:
+                raise ArgumentError(f"categorical_features do not fit {len(names)} columns: {error}.") from None
         return table.with_categories(map(str, chosen))
 
     def _fit(
@@ -229,6 +232,8 @@ class TableEstimator(SavedEstimator):
 def _column(table: Table, y: Any, name: str) -> Any:
     """Return a target as an array, checked by scikit-learn's rules; a matrix of one column as that column."""
     y = check_array(y, ensure_2d=False, dtype=None, input_name=name)
+    if y.dtype.kind in "mM":
+        raise DataError(f"{name} holds dates or durations; make numbers of them, such as days, or texts for classes.")
     if len(y) != table.n_rows:
         raise DataError(f"X has {table.n_rows} rows, {name} has {len(y)}; give each row its target.")
     return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y

@@ -9,10 +9,11 @@ from numbers import Real
 from typing import Any
 
 import narwhals
+import narwhals.exceptions
 import numpy
 
 from clearprop.errors import DataError
-from clearprop.estimators.tables.table import Table
+from clearprop.estimators.tables.table import Table, are_dates, are_numbers
 from clearprop.validation import show
 
 __all__ = ["column_of", "is_frame", "table_of"]
@@ -25,15 +26,20 @@ DAY = 86_400_000.0  # milliseconds
 
 def is_frame(X: Any) -> bool:
     """Return whether X is a data frame of a library that narwhals knows."""
-    return isinstance(narwhals.from_native(X, eager_only=True, pass_through=True), narwhals.DataFrame)
+    try:
+        return isinstance(narwhals.from_native(X, eager_only=True, pass_through=True), narwhals.DataFrame)
+    except narwhals.exceptions.DuplicateError:
+        names = list(map(str, X.columns))
+        raise DataError(f"X: two columns are called '{max(names, key=names.count)}'; rename one.") from None
 
 
 def table_of(X: Any) -> Table:
     """Return a data frame, or an array of shape (n, n_features), as a table.
 
     What a column holds is told from its type: numbers (and durations, in days), booleans, dates (in days since 1970,
-    UTC), else categories. A column of objects is what all of them are. Columns of an array are called ``x0``, ``x1``
-    and so on.
+    UTC), else categories. A column of objects is what all of them are, and texts that are all ISO dates are dates; in
+    an array of texts, which has room for nothing else, those that are all numbers are numbers. Columns of an array are
+    called ``x0``, ``x1`` and so on.
 
     Raises
     ------
@@ -46,7 +52,10 @@ def table_of(X: Any) -> Table:
     else:
         read = {f"x{place}": _array_column(column, f"x{place}") for place, column in enumerate(numpy.asarray(X).T)}
     columns = {name: values for name, (values, _) in read.items()}
-    return Table("X", columns, {name: kind for name, (_, kind) in read.items()}, in_memory=True)
+    if not columns:
+        raise DataError(f"X has 0 feature(s) (shape={numpy.shape(X)}) while a minimum of 1 is required; add a column.")
+    kinds = {name: kind for name, (_, kind) in read.items()}
+    return Table("X", columns, kinds, missing=frozenset(), in_memory=True)
 
 
 def column_of(series: Any) -> Column:
@@ -74,6 +83,8 @@ def _array_column(column: Array, name: str) -> Column:
     if kind == "M":
         days = column.astype("datetime64[ms]").astype(numpy.float64) / DAY
         return numpy.where(numpy.isnat(column), numpy.nan, days), "date"
+    if kind == "U" and are_numbers(set(column.tolist())):
+        return column.astype(numpy.float64), "number"
     return _objects([None if value is None or value != value else value for value in column.tolist()], name)
 
 
@@ -92,6 +103,8 @@ def _objects(values: Sequence[Any], name: str) -> Column:
             raise DataError(
                 f"X: column '{name}' holds {show(value)}; split it into columns of numbers, texts or dates."
             )
+    if kinds == {str} and are_dates({value for value in values if value is not None}):
+        return values, "date"
     return _texts(values)
 
 

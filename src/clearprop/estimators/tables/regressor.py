@@ -163,6 +163,10 @@ class Regressor(RegressorMixin, TableEstimator):
     def _quantiles(self) -> tuple[float, ...]:
         """Return the quantiles to predict, none unless they are the objective."""
         if self.objective != "quantile":
+            if self.quantile is not None:
+                raise ArgumentError(
+                    f"Regressor: quantile={show(self.quantile)} needs objective='quantile', got '{self.objective}'."
+                )
             return ()
         levels = numpy.ravel([] if self.quantile is None else self.quantile).tolist()
         if not levels or any(low >= high for low, high in pairwise(levels)):

@@ -8,7 +8,7 @@ import difflib
 import math
 import re
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,13 +17,15 @@ import numpy
 from clearprop.errors import DataError
 from clearprop.validation import show
 
-__all__ = ["MISSING", "TRUTH", "Table", "closest"]
+__all__ = ["MISSING", "TRUTH", "Table", "are_dates", "are_numbers", "closest"]
 
 Array = Any
 
 MISSING = ("", "NA", "NaN", "nan", "null", "NULL")
 TRUTH: Mapping[str, float | None] = {"true": 1.0, "false": 0.0}
 DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")  # how a date begins
+WHOLE = re.compile("[+-]?[0-9]+")
+EXACT = 2**53  # up to which every integer is a float64
 PADDED = re.compile("[+-]?0[0-9]+")  # 007 is a code: as a number it would be the same as 7
 
 
@@ -146,7 +148,7 @@ class Table:
         present = self._present(name)
         if present and all(value.casefold() in TRUTH for value in present):
             return "boolean"
-        if present and all(_day(value) is not None for value in present):
+        if are_dates(present):
             return "date"
         if _padded(present) is not None:
             return "category"
@@ -253,6 +255,8 @@ class Table:
             convert = bool
         elif (present == numpy.floor(present)).all():
             convert = int
+            if (numpy.abs(present) > EXACT).any():  # as a float64 such a number may be another
+                return [int(text) if WHOLE.fullmatch(text) else None for text in self.text(name)]
         return [None if math.isnan(number) else convert(number) for number in numbers.tolist()]
 
 
@@ -272,6 +276,16 @@ def _number(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
+
+
+def are_dates(texts: Collection[str]) -> bool:
+    """Return whether there are texts, and all of them dates such as 2026-01-31 or 2026-01-31T12:30."""
+    return bool(texts) and all(_day(text) is not None for text in texts)
+
+
+def are_numbers(texts: Collection[str]) -> bool:
+    """Return whether there are texts, and all of them numbers without leading zeros."""
+    return bool(texts) and _padded(texts) is None and all(_number(text) is not None for text in texts)
 
 
 def _day(text: str) -> float | None:
