@@ -30,8 +30,10 @@ _DIGEST = re.compile(rb'\\"digest\\":\s*\\"([0-9a-f]{64})\\"')
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     """Write `data` to `path` so that a reader, or a crash, finds the old file or the new one and nothing between."""
     target = Path(os.path.realpath(as_path(path)))  # a link stays, and what it points to is written
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "Is a directory; give the name of a file", str(target))
     if target.exists() and not target.is_file():
-        raise FileExistsError(errno.EEXIST, "it is a folder or a device; give the name of a file", str(target))
+        raise FileExistsError(errno.EEXIST, "it is a pipe or a device; give the name of a file", str(target))
     if not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "there is no such folder; make it first", str(target.parent))
     temporary = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.part")

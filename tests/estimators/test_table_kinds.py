@@ -100,7 +100,8 @@ def test_files_replace_files_alone(tmp_path):
     assert link.is_symlink()
     assert target.read_bytes() == b"new"
     os.mkfifo(pipe)
-    for place in (pipe, tmp_path):
-        with pytest.raises(FileExistsError, match="it is a folder or a device"):
-            write_atomically(place, b"new")
+    with pytest.raises(FileExistsError, match="it is a pipe or a device"):
+        write_atomically(pipe, b"new")
+    with pytest.raises(IsADirectoryError, match="give the name of a file"):
+        write_atomically(tmp_path, b"new")
     assert pipe.is_fifo()

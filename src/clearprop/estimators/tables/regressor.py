@@ -203,8 +203,11 @@ class Regressor(RegressorMixin, TableEstimator):
         """Return intervals that hold the true value with a given probability.
 
         They reach as far from the prediction as the held-out rows of training ask for. That makes them right on average
-        for rows that come from where those of training came from. With ``objective="quantile"`` and two or more
-        quantiles they are wide where the values spread, else all have the same width (counts: of their roots).
+        for rows that come from where those of training came from. Few held-out rows make intervals too narrow, since
+        they have also chosen the epoch: intervals of 90 % held 85 % with tables of 60 rows, and 88 % with 200.
+
+        With ``objective="quantile"`` and two or more quantiles, intervals are wide where the values spread; else all
+        have the same width (counts: of their roots).
 
         Parameters
         ----------
