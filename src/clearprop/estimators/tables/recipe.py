@@ -186,7 +186,7 @@ class Recipe(Configurable):
 
 PRESETS = {
     "fast": Recipe(parametric=False, periodic=False, data_driven=False, dropout=0.0, weight_decay=0.0,
-                   learning_rate=(0.04, 0.07), epochs=48, adaptive=True),
+                   learning_rate=(0.04, 0.07), epochs=32, adaptive=True),
     "balanced": Recipe(members=4, adaptive=True),
     "best": Recipe(members=10, adaptive=True),
 }  # fmt: skip
