@@ -12,11 +12,12 @@ import numpy
 import pandas
 from sklearn.model_selection import train_test_split
 
+from clearprop.estimators.tables.report import quality
+
 KINDS = ("classification", "regression")
 TARGET = "target"
 TEST_SHARE = 0.25
 SHIFT = 0.01  # of the geometric mean, so that a set on which the error is near 0 does not outweigh all others
-N_BINS = 15
 
 
 @dataclass(frozen=True)
@@ -106,14 +107,8 @@ def log_loss(y: Any, probabilities: Any) -> float:
 
 
 def calibration_error(y: Any, probabilities: Any) -> float:
-    """Return the expected calibration error of the most probable class, in 15 bins of equal width.
-
-    It is sum_b n_b / n |accuracy_b - confidence_b| over the bins b of the confidence (Guo et al. 2017, section 2).
-    """
-    confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == y
-    bins = numpy.minimum((confidence * N_BINS).astype(int), N_BINS - 1)
-    gaps = numpy.bincount(bins, weights=correct - confidence, minlength=N_BINS)
-    return float(numpy.abs(gaps).sum() / len(y))
+    """Return the expected calibration error of the most probable class, in 15 bins of equal width."""
+    return quality.calibration_error(probabilities.max(axis=1), probabilities.argmax(axis=1) == y)
 
 
 def coverage(y: Any, intervals: Any) -> float:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import tempfile
+from pathlib import Path
 
 import numpy
 import pandas
@@ -52,6 +54,13 @@ def tables(draw):
     return parts
 
 
+def from_its_file(model):
+    """Return the model as its file tells it."""
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(Path(folder) / "model")
+        return cp.load(Path(folder) / "model")
+
+
 @pytest.mark.filterwarnings("ignore")
 @settings(max_examples=250, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(tables(), st.integers(2, 4))
@@ -64,6 +73,8 @@ def test_any_table_is_classified(parts, n_classes):
     numpy.testing.assert_allclose(p.sum(axis=1), 1.0, atol=1e-5)
     assert set(model.predict(new)) <= set(y)
     str(model.preprocessing_.summary())
+    assert numpy.isfinite(model.attributions(new)).all()
+    numpy.testing.assert_array_equal(from_its_file(model).predict_proba(new), p)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -72,6 +83,10 @@ def test_any_table_is_classified(parts, n_classes):
 def test_numbers_of_any_table_are_predicted(parts, offset, scale):
     table, new = parts
     y = offset + scale * numpy.arange(len(table))
-    prediction = cp.Regressor(QUICK, random_state=0).fit(table, y).predict(new)
+    model = cp.Regressor(QUICK, random_state=0).fit(table, y)
+    prediction = model.predict(new)
     assert (prediction >= y.min()).all()
     assert (prediction <= y.max()).all()
+    low, high = model.predict_interval(new, coverage=0.1).T
+    assert (low <= high).all()
+    numpy.testing.assert_array_equal(from_its_file(model).predict(new), prediction)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clearprop.cli.options import Parser, note, note_engine, program, write_text
+from clearprop.cli.reporting import tell_of_training
 from clearprop.errors import ArgumentError, ClearpropError
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ def images(name: str, folder: Path, force: bool) -> int:
     print(f"{rows.n_rows} rows to learn from, {test.n_rows} to test on; {n_parameters:,} parameters", flush=True)
     model = Classifier(recipe, random_state=0, verbose=True)
     fit = Fit.of(problem, model)
-    if fit.run():
+    tell_of_training(model, fit.run())
+    if fit.interrupted:
         note("interrupted; nothing saved")
         return 130
     stored = fit.stored(rows.missing)

@@ -12,7 +12,6 @@ from typing import Any
 from clearprop import __version__
 from clearprop.cli.model_file import StoredModel
 from clearprop.cli.problem import Problem, known_rows
-from clearprop.cli.reporting import tell_of_training
 from clearprop.errors import NonFiniteError
 from clearprop.estimators import Classifier, Regressor
 from clearprop.estimators.tables.preprocessing import Preprocessing
@@ -62,8 +61,8 @@ class Fit:
         preprocessing = Preprocessing.fit(table, {name: table.kind(name) for name in table.columns})
         return cls(replace(problem, preprocessing=preprocessing), model, kept, held_out)
 
-    def run(self) -> bool:
-        """Train, say how it went, and return whether the user interrupted it."""
+    def run(self) -> float:
+        """Train, and return the seconds that it took."""
         began = time.perf_counter()
         X_val, y_val = self.others or (None, None)
         try:
@@ -76,7 +75,11 @@ class Fit:
                 f"training diverged in epoch {error.epoch}, batch {error.batch}: '{error.node}' is not finite. Nothing "
                 "was saved; try a lower --lr."
             ) from error
-        tell_of_training(self.model, time.perf_counter() - began)
+        return time.perf_counter() - began
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the user interrupted the training."""
         return any(member.stopped == "interrupted" for member in self.model.members_)
 
     @property

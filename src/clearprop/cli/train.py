@@ -29,7 +29,7 @@ from clearprop.cli.options import (
     real,
     show_metrics,
 )
-from clearprop.cli.reporting import announce, plural
+from clearprop.cli.reporting import announce, plural, tell_of_training
 from clearprop.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -78,11 +78,11 @@ def run(arguments: Sequence[str]) -> int:
     note_engine()
     with _threads(options.threads):
         try:
-            interrupted = fit.run()
+            tell_of_training(fit.model, fit.run())
         except KeyboardInterrupt:
             complain("interrupted before any network had learned for an epoch; nothing saved")
             return 130
-    count = fit.n_validation
+    interrupted, count = fit.interrupted, fit.n_validation
     several = fit.others is None and len(fit.model.members_) > 1
     who = "each by the network whose epoch it chose" if several else "which also chose the epoch"
     note(f"on {plural(count, 'validation row')}, {who} (for a figure that did not choose: evaluate on other rows):")

@@ -182,20 +182,8 @@ def train_members(
     and interrupts are looked at after each epoch; those come out that have learned for one. Where none has, the
     interrupt does.
     """
-    n_rows = len(task.y)
-    if n_rows < 2 and task.validation is None:
-        raise DataError(
-            f"a table needs two rows or more, one to learn from and one to validate on; got n_samples={n_rows}."
-        )
-    if task.validation is None:
-        n_parts = min(recipe.members if recipe.members > 1 else N_PARTS, n_rows)
-        parts = deal_rows(n_rows, n_parts, task.classes, seed)[: recipe.members]
-        if task.classes is not None:
-            spared = [spare_classes(part, task.classes) for part in parts]
-            parts = [part if few.size == 0 else few for part, few in zip(parts, spared, strict=True)]
-    else:
-        parts = [numpy.empty(0, dtype=numpy.int64)] * recipe.members
-    members = [Member(build(seed + place), rows) for place, rows in enumerate(parts)]
+    held_out = _held_out_rows(task, recipe.members, seed)
+    members = [Member(build(seed + place), rows) for place, rows in enumerate(held_out)]
     n_threads = native.setting().threads
     limit = math.inf if time_limit is None else time_limit / math.ceil(len(members) / n_threads)
     stop, begin = threading.Event(), time.monotonic()
@@ -232,3 +220,22 @@ def train_members(
             raise
         warnings.warn("Training interrupted by user.", stacklevel=4)
     return [member for member in members if member.best_epoch]
+
+
+def _held_out_rows(task: Task, n_members: int, seed: int) -> list[Array]:
+    """Return for each network the rows that it is validated on; none where there are other rows for that.
+
+    No class is held out as a whole, if that can be helped.
+    """
+    n_rows = len(task.y)
+    if task.validation is not None:
+        return [numpy.empty(0, dtype=numpy.int64)] * n_members
+    if n_rows < 2:
+        raise DataError(
+            f"a table needs two rows or more, one to learn from and one to validate on; got n_samples={n_rows}."
+        )
+    parts = deal_rows(n_rows, min(n_members if n_members > 1 else N_PARTS, n_rows), task.classes, seed)[:n_members]
+    if task.classes is None:
+        return parts
+    spared = [spare_classes(part, task.classes) for part in parts]
+    return [few if few.size else part for few, part in zip(spared, parts, strict=True)]
