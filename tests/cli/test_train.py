@@ -425,7 +425,7 @@ def test_interrupted_training_saves_the_best(clearprop, flowers, monkeypatch):
         def reports(self):
             for report in super().reports():
                 vectors.append(self.net.vector.copy())
-                errors.append(report.value("validation_rmse"))
+                errors.append(report.value("validation_loss"))
                 yield report
                 if report.epoch >= 5 and errors[-1] > min(errors):  # the last epoch is not the best
                     raise KeyboardInterrupt
@@ -476,7 +476,7 @@ def test_history_is_that_of_the_reports(clearprop, flowers):
     _, out, _ = clearprop("inspect", "flowers.clearprop", "--json")
     (network,) = json.loads(out)["networks"]
     assert len(network["history"]["loss"]) == 5
-    errors = network["history"]["validation_rmse"]
+    errors = network["history"]["validation_loss"]
     assert network["best_epoch"] == max(epoch for epoch, error in enumerate(errors, 1) if error == min(errors))
 
 

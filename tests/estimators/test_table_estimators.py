@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy
 import pandas
 import polars
@@ -116,8 +118,10 @@ def test_the_last_of_the_best_epochs_is_kept():
     held_out = table.iloc[member.held_out]
     assert model.score(held_out, labels(held_out)) == max(accuracy)
     likely = cp.Classifier(QUICK, objective="probability", random_state=0).fit(table, labels(table))
-    losses = likely.members_[0].history["validation_loss"]
-    assert likely.members_[0].best_epoch == len(losses) - losses[::-1].index(min(losses))
+    by_loss = cp.Classifier(replace(QUICK, epoch_by="loss"), random_state=0).fit(table, labels(table))
+    for other in (likely, by_loss):
+        losses = other.members_[0].history["validation_loss"]
+        assert other.members_[0].best_epoch == len(losses) - losses[::-1].index(min(losses))
     assert likely.members_[0].network.loss_function == cp.CrossEntropy()
 
 

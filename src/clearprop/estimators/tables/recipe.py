@@ -75,6 +75,9 @@ class Recipe(Configurable):
         AdamW's memory of the squared gradient.
     batch_size, epochs : int
         Rows of an update, and passes over the rows.
+    epoch_by : {"error", "loss"}
+        What chooses the epoch on the rows held out: the error rate of classes (of probabilities, if they are the
+        objective, the loss), or always the loss. A network that stands alone does better by the loss.
     adaptive : bool
         Whether fewer than 1,000 rows get more epochs, up to four times as many, and more than 16,384 fewer.
     patience : int or None
@@ -106,6 +109,7 @@ class Recipe(Configurable):
     beta_2: float = 0.95
     batch_size: int = 256
     epochs: int = 256
+    epoch_by: str = "error"
     adaptive: bool = False
     patience: int | None = None
     members: int = 1
@@ -126,6 +130,7 @@ class Recipe(Configurable):
         for name in ("weight_decay", "l2"):
             check_real("Recipe", name, getattr(self, name), low=0.0)
         check_choice("Recipe", "optimizer", self.optimizer, OPTIMIZERS)
+        check_choice("Recipe", "epoch_by", self.epoch_by, ("error", "loss"))
         if self.patience is not None:
             check_integer("Recipe", "patience", self.patience, minimum=1)
         if not isinstance(self.learning_rate, tuple) or len(self.learning_rate) != 2:
@@ -142,6 +147,10 @@ class Recipe(Configurable):
             return self
         share = min(max(FEW_ROWS / n_rows, 1.0), 4.0) * min(MANY_ROWS / n_rows, 1.0)
         return replace(self, epochs=max(1, round(share * self.epochs)), adaptive=False)
+
+    def monitor(self, target: ClassTarget | NumberTarget) -> str:
+        """Return the name of the quantity that chooses the epoch."""
+        return "validation_loss" if self.epoch_by == "loss" else target.monitor
 
     def activation_for(self, *, classes: bool) -> str:
         """Return the name of the activation, for classes or for numbers."""
@@ -186,7 +195,7 @@ class Recipe(Configurable):
 
 PRESETS = {
     "fast": Recipe(parametric=False, periodic=False, data_driven=False, dropout=0.0, weight_decay=0.0,
-                   learning_rate=(0.04, 0.07), epochs=32, adaptive=True),
+                   learning_rate=(0.04, 0.07), epochs=32, epoch_by="loss", adaptive=True),
     "balanced": Recipe(members=4, adaptive=True),
     "best": Recipe(members=10, adaptive=True),
 }  # fmt: skip

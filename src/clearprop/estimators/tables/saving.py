@@ -105,7 +105,7 @@ class SavedEstimator(ABC, BaseEstimator):
             model._set_features(entry["n_features_in"], entry["feature_names_in"])
             model._set_own_state(entry, arrays)
             model.members_ = [
-                _member(place, described, entry["network"], arrays, model.target_.monitor, engine)
+                _member(place, described, entry["network"], arrays, model.recipe_.monitor(model.target_), engine)
                 for place, described in enumerate(entry["members"])
             ]
             model._check_networks()

@@ -127,7 +127,7 @@ class Member:
         rows = net.batch(*task.rows(numpy.setdiff1d(numpy.arange(len(task.y)), self.held_out)))
         if recipe.data_driven:
             initialize_from_data(net, rows.inputs, seed)
-        monitor = task.target.monitor
+        monitor = recipe.monitor(task.target)
         metric = monitor.removeprefix("validation_")
         validation = task.rows(self.held_out) if task.validation is None else task.validation.rows(slice(None))
         best, better_epoch, kept = math.inf, 0, net.vector.copy()

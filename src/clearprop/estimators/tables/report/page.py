@@ -102,7 +102,7 @@ def make_report(model: Any, X: Any, y: Any) -> Report:
 
 def _training(model: Any) -> Markup:
     """Return learning curves, and the epoch of each network."""
-    members, monitor = model.members_, model.target_.monitor
+    members, monitor = model.members_, model.recipe_.monitor(model.target_)
     what = monitor.removeprefix("validation_")
     pictures = [learning_curves(members, quantity) for quantity in dict.fromkeys(("loss", what))]
     rows = []
