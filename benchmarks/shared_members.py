@@ -1,4 +1,4 @@
-"""Members that share their weights (TabM-mini) beside networks of their own, at equal time, on tables of numbers.
+"""Members that share their weights (TabM-mini) beside networks of their own, on tables of numbers.
 
     python benchmarks/shared_members.py --data FOLDER               # the first split (10 minutes)
     python benchmarks/shared_members.py --data FOLDER --members 8
@@ -11,7 +11,8 @@ start, in one thread, as many fits at a time as there are threads:
   presets do);
 - shared: one network, validated on a fifth, in which each member has a factor of its own for each input, +1 or -1 at
   the start, and a last layer of its own, while all share the weights in between (Gorishniy, Kotelnikov and Babenko
-  2025, "TabM", section 3). Training minimises the mean of the members' losses, prediction is their mean.
+  2025, "TabM", section 3). Training minimises the sum of the members' losses, prediction is their mean; the epoch is
+  chosen by the mean of the members' squared errors.
 """
 
 from __future__ import annotations

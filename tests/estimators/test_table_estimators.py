@@ -351,16 +351,19 @@ def test_conformity_scores_are_those_of_what_is_predicted(objective):
     numpy.testing.assert_allclose(model.conformity_scores_[:, 0], numpy.sort(abs(truth - prediction)), atol=1e-5)
 
 
-def test_a_weight_counts_like_repeated_rows_in_an_interval():
+def test_weights_in_an_interval():
     target = NumberTarget("squared_error", (0.0,), (1.0,), (-9.0,), (9.0,))
-    error, weight = numpy.linspace(0.0, 1.0, 51)[:, None], numpy.repeat([1.0, 9.0], [40, 11])
-    repeated = numpy.repeat(error, weight.astype(int), axis=0)
-    for coverage in (0.3, 0.7, 0.9):
-        weighted, plain = (
-            interval(target, numpy.zeros((1, 1)), *conformity_scores(target, 0.0 * e, e, w), coverage)[0, 0, 1]
-            for e, w in ((error, weight), (repeated, None))
-        )
-        assert weighted == pytest.approx(plain, abs=0.021)  # the next score
+    error = numpy.linspace(0.0, 1.0, 101)[:, None]
+
+    def reach(weight, coverage=0.8):
+        found = conformity_scores(target, 0.0 * error, error, weight)
+        return interval(target, numpy.zeros((1, 1)), *found, coverage)[0, 0, 1]
+
+    assert reach(None) == reach(numpy.full(101, 7.0))
+    heavy = numpy.where(error[:, 0] > 0.5, 3.0, 1.0)  # 3/4 of the weight lies above 1/2: 0.8 of it ends near 0.87
+    assert reach(heavy) == pytest.approx(0.87, abs=0.02)
+    with pytest.raises(DataError, match=r"coverage=0\.8 needs 4 held-out rows or more, got 1;"):
+        reach(numpy.where(error[:, 0] == 0.5, 1e6, 1e-3))  # one row that counts is no sample
 
 
 def test_the_smallest_coverage_takes_the_smallest_score():

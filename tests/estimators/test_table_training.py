@@ -140,14 +140,22 @@ def test_no_class_is_held_out_as_a_whole():
 
 def test_class_weights_hold_for_rows_to_validate_on():
     X, y = rows()
-    weighted = cp.Classifier(FEW, random_state=0, class_weight={"yes": 5.0, "no": 1.0}, objective="probability")
-    plain = cp.Classifier(FEW, random_state=0, objective="probability")
-    mean = [m.fit(X, y, X_val=X, y_val=y).predict_proba(X)[:, 1].mean() for m in (plain, weighted)]
-    assert mean[1] > mean[0] + 0.1
-    histories = [m.members_[0].history["validation_loss"][0] for m in (plain, weighted)]
-    assert histories[0] != histories[1]
+    recipe = dataclasses.replace(ONE, epochs=1)
+    model = cp.Classifier(recipe, class_weight={"no": 1.0, "yes": 5.0}, objective="probability", random_state=0)
+    (member,) = model.fit(X, y, X_val=X, y_val=y).members_
+    inputs, weight = model.preprocessing_.transform(model._table(X, reset=False)), numpy.where(y == "yes", 5.0, 1.0)
+    expected = member.network.loss(inputs, (y == "yes").astype(int), sample_weight=weight)
+    assert member.history["validation_loss"] == [pytest.approx(expected, rel=1e-6)]
     with pytest.raises(ArgumentError, match="class_weight must be 'balanced' or None for labels"):
         cp.Classifier(FEW, class_weight={0: 1.0}).fit(X, numpy.stack([y == "yes", y == "no"], axis=1).astype(int))
+
+
+def test_a_class_without_weight():
+    X, y = rows()
+    model = cp.Classifier(FEW, class_weight={"no": 0.0, "yes": 1.0}, random_state=0)
+    assert model.fit(X, y).predict_proba(X).shape == (200, 2)
+    with pytest.raises(DataError, match="class_weight gives every row of y_val the weight 0"):
+        model.fit(X, y, X_val=X[y == "no"], y_val=y[y == "no"])
 
 
 # ---- tables of files

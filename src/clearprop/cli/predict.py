@@ -39,6 +39,8 @@ def run(arguments: Sequence[str]) -> int:
 
     if options.out != "-":
         check_output(options.out, options.force, [options.model, options.data])
+    import numpy
+
     from clearprop.cli.model_file import load_model
 
     stored = load_model(options.model)
@@ -51,7 +53,8 @@ def run(arguments: Sequence[str]) -> int:
     results = _columns("prediction", model.predict(table), range(model.target_.n_outputs))
     note_unseen(model.preprocessing_, table)
     if options.proba:
-        results |= _columns("probability", model.predict_proba(table).round(9), model.classes_.tolist())
+        p = numpy.vectorize("{:.9g}".format)(model.predict_proba(table))
+        results |= _columns("probability", p, model.classes_.tolist())
     clash = next((name for name in columns if name in results), None)
     if clash is not None:
         raise ArgumentError(f"--keep '{clash}': the result has a column of that name; rename yours.")

@@ -7,7 +7,7 @@ import io
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy
 
 from clearprop.errors import ArgumentError, DataError
 from clearprop.estimators.tables import Preprocessing
-from clearprop.estimators.tables.table import Table, closest
+from clearprop.estimators.tables.table import Table, are_numbers, closest
 from clearprop.training.data import spare_classes, split_rows
 from clearprop.validation import check_choice, show
 
@@ -29,7 +29,7 @@ LOSSES = {
 }
 MANY = 10  # whole numbers with more distinct values than this are a quantity
 MANY_TEXTS = 100
-NUMERIC = re.compile(r"\W{0,2}\d[\d.,:/' -]*\s*(\W{1,2}|[^\W\d]{1,4}\d?)?")
+NUMERIC = re.compile(r"\W{0,2}\d[\d.,:/' ]*\s*(\W{1,2}|[^\W\d]{1,4}\d?)?")
 FEW = 20  # rows; the whole numbers of so few may all differ by chance
 
 
@@ -70,7 +70,7 @@ class Problem:
         loss: str | None = None,
         features: Iterable[str] | None = None,
         drop: Iterable[str] = (),
-        categorical: Iterable[str] = (),
+        categorical: Collection[str] = (),
     ) -> Problem:
         """Return what is to be learned.
 
@@ -88,7 +88,7 @@ class Problem:
             The columns to read; by default all but the target.
         drop : iterable of str
             Columns not to read.
-        categorical : iterable of str
+        categorical : collection of str
             Columns whose numbers are names of categories.
         """
         table, notes = known_rows(table.with_categories(categorical), target)
@@ -122,7 +122,7 @@ class Problem:
             low = int(numpy.argmin(y))
             raise DataError(f"{table.place(low, target)} is {y[low]:g}; --loss poisson needs numbers >= 0.")
         read = {name: kind for name, kind in kinds.items() if name not in preprocessing.dropped}
-        notes += [*left_out, *_doubts(table, read)]
+        notes += [*left_out, *_doubts(table, {name: kind for name, kind in read.items() if name not in categorical})]
         return cls(task, target, table.select(kinds), y, preprocessing, notes)
 
     @property
@@ -162,7 +162,11 @@ class Problem:
 def _labels(table: Table, name: str) -> Array:
     """Return the classes of the rows, an array of the type that they have in Python: texts are objects."""
     labels = table.labels(name)
-    return numpy.array(labels, dtype=object if isinstance(labels[0], str) else None)
+    objects = numpy.array(labels, dtype=object)
+    if isinstance(labels[0], str):
+        return objects
+    plain = numpy.array(labels)
+    return plain if plain.tolist() == labels else objects  # integers may be too large for NumPy's
 
 
 def known_rows(table: Table, target: str) -> tuple[Table, list[str]]:
@@ -255,15 +259,15 @@ def _doubts(table: Table, kinds: Mapping[str, str]) -> list[str]:
                 doubts.append(f"'{name}' is another whole number in every row; {remedy}")
         elif kind == "category":
             texts = set(table.categories(name)) - {None}
-            if sum(map(_is_like_a_number, texts)) > 0.9 * len(texts) > 5:
+            if (padded := table.padded(name)) is not None:
+                doubts.append(f"'{name}' has whole numbers with leading zeros ({padded}): taken as categories")
+            elif sum(map(_is_like_a_number, texts)) > 0.9 * len(texts) > 5 and not are_numbers(texts):
                 doubts.append(
                     f"'{name}' holds texts such as {show(min(texts))}, taken as categories; numbers must be written as "
                     "85.3 and dates as 2026-01-31 to be read as such"
                 )
             elif len(texts) > MANY_TEXTS and 2 * len(texts) > n_rows:
                 doubts.append(f"'{name}' has {len(texts)} different texts in {n_rows} rows; {remedy}")
-            elif (padded := table.padded(name)) is not None:
-                doubts.append(f"'{name}' has whole numbers with leading zeros ({padded}): taken as categories")
     return doubts
 
 

@@ -146,10 +146,14 @@ class Classifier(ClassifierMixin, TableEstimator):
         validation = None
         if others is not None:
             other, y_val = others
-            validation = other, self._encode(y_val), self._class_weights(y_val, y)
-        factors = self._class_weights(y, y)
-        if factors is not None:
-            weight = factors if weight is None else weight * factors
+            validation = other, self._encode(y_val), None
+        if self.class_weight is not None:
+            if others is not None:
+                chosen, factors = self._weighted(y_val, y, "y_val")
+                validation = other.take(chosen), self._encode(y_val[chosen]), factors
+            chosen, factors = self._weighted(y, y, "y")
+            table, y, codes = table.take(chosen), y[chosen], codes[chosen]
+            weight = factors if weight is None else weight[chosen] * factors
         return self._fit(table, self._encode(y), weight, None if several else codes, validation)
 
     def _encode(self, y: Any) -> Array:
@@ -163,18 +167,21 @@ class Classifier(ClassifierMixin, TableEstimator):
             raise DataError(f"y_val holds {show(unknown.tolist()[0])}, which is no class in y; leave its rows out.")
         return numpy.searchsorted(self.classes_, y)
 
-    def _class_weights(self, y: Any, trained: Any) -> Array | None:
-        """Return the weight that `class_weight` gives to each row, by what the training rows are."""
-        if self.class_weight is None:
-            return None
+    def _weighted(self, y: Any, trained: Any, name: str) -> tuple[Array, Array]:
+        """Return the rows to which `class_weight`, by what the training rows are, gives a weight, and these weights."""
         if not self.target_.several:
-            return compute_class_weight(self.class_weight, classes=self.classes_, y=trained)[self._encode(y)]
-        if isinstance(self.class_weight, dict):
+            factors = compute_class_weight(self.class_weight, classes=self.classes_, y=trained)[self._encode(y)]
+        elif isinstance(self.class_weight, dict):
             raise ArgumentError(
                 "Classifier: class_weight must be 'balanced' or None for labels that do not exclude one another, got a "
                 "mapping; use sample_weight."
             )
-        return compute_sample_weight("balanced", y)
+        else:
+            factors = compute_sample_weight("balanced", y)
+        chosen = numpy.flatnonzero(factors)
+        if not chosen.size:
+            raise DataError(f"class_weight gives every row of {name} the weight 0; give one of its classes more.")
+        return chosen, factors[chosen]
 
     def _own_state(self) -> dict[str, Any]:
         return {"classes_dtype": self.classes_.dtype.str}
@@ -188,7 +195,7 @@ class Classifier(ClassifierMixin, TableEstimator):
     def _learn_from_held_out(self, rows: HeldOut) -> None:
         self.target_ = self.target_.calibrate(rows.scores, rows.y, rows.weight)
         measure = measure_labels if self.target_.several else measure_classes
-        self.validation_metrics_ = measure(self.target_.mean_prediction(rows.scores), rows.y)
+        self.validation_metrics_ = measure(self.target_.mean_prediction(rows.scores), rows.y, rows.weight)
 
     def predict_proba(self, X: Any) -> Array:
         """Return probabilities, shape (n, n_classes), in the order of `classes_`.

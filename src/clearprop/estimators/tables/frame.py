@@ -84,7 +84,7 @@ def _array_column(column: Array, name: str) -> Column:
         days = column.astype("datetime64[ms]").astype(numpy.float64) / DAY
         return numpy.where(numpy.isnat(column), numpy.nan, days), "date"
     if kind == "U" and are_numbers(set(column.tolist())):
-        return column.astype(numpy.float64), "number"
+        return column.tolist(), "number"
     return _objects([None if value is None or value != value else value for value in column.tolist()], name)
 
 

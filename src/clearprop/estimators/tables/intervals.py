@@ -35,20 +35,22 @@ def conformity_scores(
     prediction, y : array of shape (n, n_outputs) and (n, n_columns)
         Decoded predictions and true values of rows that the networks have not learned from.
     weight : array of shape (n,) or None
-        Weights of the rows: one of twice the weight counts twice (Tibshirani et al. 2019, "Conformal prediction under
-        covariate shift").
+        Weights of the rows: one of twice the weight counts twice. Together they count as the number of rows that are
+        worth as much, (sum w)^2 / sum w^2 (Kish 1965, "Survey sampling").
 
     Returns
     -------
     scores, counts : two arrays of shape (n, n_columns)
-        The scores in ascending order for each column, float64; and the weights up to each, in rows, of which there are
-        n in all.
+        The scores in ascending order for each column, float64; and how many rows the weights up to each are worth.
     """
     low, high = (_even(target, bound) for bound in target.bounds(prediction))
     y = _even(target, y)
     scores = numpy.maximum(low - y, y - high)
     order = numpy.argsort(scores, axis=0, kind="stable")
-    share = numpy.full(len(y), 1.0) if weight is None else len(y) * weight / weight.sum()
+    share = numpy.ones(len(y))
+    if weight is not None:
+        share = weight / weight.max()
+        share *= share.sum() / (share**2).sum()
     return numpy.take_along_axis(scores, order, axis=0), numpy.cumsum(share[order], axis=0)
 
 
@@ -75,13 +77,14 @@ def interval(target: NumberTarget, prediction: Array, scores: Array, counts: Arr
         float64.
     """
     check_real("predict_interval", "coverage", coverage, low=0.0, high=1.0, closed="neither")
-    n_held_out, wanted = len(scores), (len(scores) + 1) * coverage - ROUNDING
+    n_held_out = float(counts[-1, 0])
+    wanted = (n_held_out + 1.0) * coverage - ROUNDING
     if wanted > n_held_out:
         raise DataError(
             f"predict_interval: coverage={coverage:g} needs {math.ceil(coverage / (1.0 - coverage) - ROUNDING)} "
-            f"held-out rows or more, got {n_held_out}; fit more rows or ask for less."
+            f"held-out rows or more, got {n_held_out:g}; fit more rows or ask for less."
         )
-    places = numpy.minimum((counts < wanted).sum(axis=0), n_held_out - 1)
+    places = numpy.minimum((counts < wanted).sum(axis=0), len(scores) - 1)
     reach = numpy.take_along_axis(scores, places[None], axis=0)[0]
     low, high = (_even(target, bound) for bound in target.bounds(prediction))
     middle = 0.5 * (low + high)

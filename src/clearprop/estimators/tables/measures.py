@@ -20,7 +20,7 @@ __all__ = ["measure_classes", "measure_labels", "measure_numbers", "measure_quan
 Array = Any
 
 
-def measure_classes(p: Array, codes: Array) -> dict[str, float]:
+def measure_classes(p: Array, codes: Array, weight: Array | None = None) -> dict[str, float]:
     """Return accuracy and log loss, the mean of -log p of the right class.
 
     Parameters
@@ -29,27 +29,34 @@ def measure_classes(p: Array, codes: Array) -> dict[str, float]:
         Probabilities.
     codes : array of int of shape (n,)
         The right classes.
+    weight : array of shape (n,) or None
+        Weights of the rows, here and below.
     """
-    accuracy = accuracy_score(codes, p.argmax(axis=1))
-    return {"accuracy": float(accuracy), "log_loss": float(log_loss(codes, p, labels=numpy.arange(p.shape[1])))}
+    lost = log_loss(codes, p, labels=numpy.arange(p.shape[1]), sample_weight=weight)
+    return {"accuracy": float(accuracy_score(codes, p.argmax(axis=1), sample_weight=weight)), "log_loss": float(lost)}
 
 
-def measure_labels(p: Array, y: Array) -> dict[str, float]:
+def measure_labels(p: Array, y: Array, weight: Array | None = None) -> dict[str, float]:
     """Return the share of rows all of whose labels are right, and the log loss, mean over the labels, (n, n_labels)."""
-    losses = [log_loss(own, found, labels=[0, 1]) for own, found in zip(y.T, p.T, strict=True)]
-    return {"accuracy": float(accuracy_score(y, p > 0.5)), "log_loss": float(numpy.mean(losses))}
+    losses = [log_loss(own, found, labels=[0, 1], sample_weight=weight) for own, found in zip(y.T, p.T, strict=True)]
+    return {"accuracy": float(accuracy_score(y, p > 0.5, sample_weight=weight)), "log_loss": float(numpy.mean(losses))}
 
 
-def measure_quantiles(prediction: Array, y: Array, quantiles: Sequence[float]) -> dict[str, float]:
+def measure_quantiles(
+    prediction: Array, y: Array, quantiles: Sequence[float], weight: Array | None = None
+) -> dict[str, float]:
     """Return the pinball loss, mean over the quantiles, of predictions (n, n_quantiles) of numbers (n, 1)."""
-    losses = [mean_pinball_loss(y, found, alpha=level) for level, found in zip(quantiles, prediction.T, strict=True)]
+    losses = [
+        mean_pinball_loss(y, found, alpha=level, sample_weight=weight)
+        for level, found in zip(quantiles, prediction.T, strict=True)
+    ]
     return {"pinball_loss": float(numpy.mean(losses))}
 
 
-def measure_numbers(prediction: Array, y: Array) -> dict[str, float]:
+def measure_numbers(prediction: Array, y: Array, weight: Array | None = None) -> dict[str, float]:
     """Return root mean squared error, mean absolute error and R^2 (0 for a single row), means over the outputs."""
     return {
-        "rmse": float(root_mean_squared_error(y, prediction)),
-        "mae": float(mean_absolute_error(y, prediction)),
-        "r2": float(r2_score(y, prediction)) if len(y) > 1 else 0.0,
+        "rmse": float(root_mean_squared_error(y, prediction, sample_weight=weight)),
+        "mae": float(mean_absolute_error(y, prediction, sample_weight=weight)),
+        "r2": float(r2_score(y, prediction, sample_weight=weight)) if len(y) > 1 else 0.0,
     }

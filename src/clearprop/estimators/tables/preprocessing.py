@@ -184,7 +184,10 @@ class Preprocessing:
         rows = []
         for column in self.columns:
             if isinstance(column, NumberColumn):
-                how = f"(x - {column.center:.4g}) / {column.spread:.4g}" + (", drawn in" if column.robust else "")
+                sign = "+" if column.center < 0.0 else "-"
+                how = f"(x {sign} {abs(column.center):.4g}) / {column.spread:.4g}" + (
+                    ", drawn in" if column.robust else ""
+                )
                 how += f"; {column.center:.4g} and a flag where missing" if column.gaps else ""
                 rows.append((column.label, "number", 1 + column.gaps, how))
                 continue

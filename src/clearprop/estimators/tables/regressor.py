@@ -12,7 +12,7 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array
 
-from clearprop.errors import ArgumentError
+from clearprop.errors import ArgumentError, DataError
 from clearprop.estimators.tables.estimator import TableEstimator
 from clearprop.estimators.tables.intervals import conformity_scores, interval
 from clearprop.estimators.tables.measures import measure_numbers, measure_quantiles
@@ -136,6 +136,8 @@ class Regressor(RegressorMixin, TableEstimator):
         self._one_column = y.ndim == 1
         self.target_ = NumberTarget.fit(_numbers(y), weight, self.objective, self._quantiles())
         others = self._validation_rows(X_val, y_val, y)
+        if others is not None and self.objective == "poisson" and others[1].min() < 0:
+            raise DataError(f"objective='poisson' needs y_val >= 0, got {others[1].min():g}.")
         validation = None if others is None else (others[0], self._encode(others[1]), None)
         return self._fit(table, self._encode(y), weight, None, validation)
 
@@ -182,9 +184,9 @@ class Regressor(RegressorMixin, TableEstimator):
         found = conformity_scores(self.target_, prediction, y, rows.weight)
         self.conformity_scores_, self.conformity_counts_ = found
         self.validation_metrics_ = (
-            measure_quantiles(prediction, y, self.target_.quantiles)
+            measure_quantiles(prediction, y, self.target_.quantiles, rows.weight)
             if self.target_.quantiles
-            else measure_numbers(prediction, y)
+            else measure_numbers(prediction, y, rows.weight)
         )
 
     def predict(self, X: Any) -> Array:

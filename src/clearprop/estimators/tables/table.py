@@ -10,6 +10,7 @@ import re
 import shlex
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 import numpy
@@ -24,7 +25,6 @@ Array = Any
 MISSING = ("", "NA", "NaN", "nan", "null", "NULL")
 TRUTH: Mapping[str, float | None] = {"true": 1.0, "false": 0.0}
 DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")  # how a date begins
-WHOLE = re.compile("[+-]?[0-9]+")
 EXACT = 2**53  # up to which every integer is a float64
 PADDED = re.compile("[+-]?0[0-9]+")  # 007 is a code: as a number it would be the same as 7
 
@@ -255,8 +255,8 @@ class Table:
             convert = bool
         elif (present == numpy.floor(present)).all():
             convert = int
-            if (numpy.abs(present) > EXACT).any():  # as a float64 such a number may be another
-                return [int(text) if WHOLE.fullmatch(text) else None for text in self.text(name)]
+            if (numpy.abs(present) >= EXACT).any():  # as a float64 such a number may be another
+                return [None if self.is_missing(text) else int(Decimal(text)) for text in self.text(name)]
         return [None if math.isnan(number) else convert(number) for number in numbers.tolist()]
 
 

@@ -145,14 +145,14 @@ class Member:
         reports = run.reports()
         try:
             for report in reports:
-                for name in dict.fromkeys(("loss", "validation_loss", monitor)):
-                    self.history.setdefault(name, []).append(report.value(name))
+                values = {name: report.value(name) for name in ("loss", "validation_loss", monitor)}
                 cost = report.value(monitor) * (-1.0 if is_better_greater(monitor) else 1.0)
                 if cost < best:
                     better_epoch = report.epoch
                 if cost <= best:
-                    best, self.best_epoch = cost, report.epoch
                     kept[...] = net.vector
+                    best, self.best_epoch = cost, report.epoch
+                self.history = {name: [*self.history.get(name, []), value] for name, value in values.items()}
                 reason = stops(report)
                 if reason is None and recipe.patience is not None and report.epoch - better_epoch >= recipe.patience:
                     reason = "patience"
