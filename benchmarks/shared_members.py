@@ -35,7 +35,7 @@ from clearprop.engines import native
 from clearprop.estimators.tables import Preprocessing, Recipe
 from clearprop.estimators.tables.frame import table_of
 from clearprop.estimators.tables.target import NumberTarget
-from clearprop.estimators.tables.training import Task, train_members
+from clearprop.estimators.tables.training import Task, as_fed, train_members
 
 FULL = Recipe(data_driven=False)
 WAYS = ("single", "separate", "shared")
@@ -97,8 +97,7 @@ def fit(job: tuple[Path, int, str, int]) -> tuple[float, float]:
         began = time.perf_counter()
         trained = train_members(recipe, lambda seed: build(preprocessing, target, seed), rows, split)
         seconds = time.perf_counter() - began
-        test = preprocessing.transform(table_of(task.X_test))
-        fed = test if len(test) > 1 else test[0]
+        fed = as_fed(preprocessing.transform(table_of(task.X_test)))
         predicted = target.decode(target.mean_prediction(member.scores(fed) for member in trained))
     return relative_rmse(task.y_test, predicted[:, 0]), seconds
 

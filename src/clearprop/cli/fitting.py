@@ -6,7 +6,7 @@ import copy
 import time
 import warnings
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from clearprop import __version__
@@ -96,8 +96,6 @@ class Fit:
             "source": self.problem.features.source,
             "rows": len(self.rows[1]),
             "validation_rows": self.n_validation,
-            "validation": self.model.validation_metrics_,
-            "recipe": asdict(self.model.recipe_),
         }
         model = copy.copy(self.model).set_params(verbose=False)  # what was shown is no part of the model
         return StoredModel(model, self.problem.target, tuple(sorted(missing)), record)

@@ -77,6 +77,8 @@ def _table(stored: StoredModel, entry: dict[str, Any]) -> dict[str, Any]:
         "preprocessing": entry["preprocessing"],
         "features": [list(row) for row in preprocessing.summary().rows],
         "networks": entry["members"],
+        "validation": entry["validation_metrics"],
+        "recipe": {name: value for name, value in entry["recipe"].items() if name != "kind"},
         "missing": list(stored.missing),
         "record": stored.record,
     }
@@ -111,7 +113,7 @@ def lines(found: dict[str, Any]) -> list[str]:
     epochs = [f"{len(network['history']['loss'])} ({ENDS[network['stopped']]})" for network in networks]
     text.append(f"  epochs: {', '.join(epochs)}")
     text.append(f"  best epoch: {', '.join(str(network['best_epoch']) for network in networks)}")
-    for name, value in found["record"].items():
+    for name, value in {**found["record"], "validation": found["validation"], "recipe": found["recipe"]}.items():
         if isinstance(value, dict):
             value = ", ".join(f"{key} {_short(item)}" for key, item in value.items() if item is not None)
         text.append(f"  {name.replace('_', ' ')}: {_short(value)}")

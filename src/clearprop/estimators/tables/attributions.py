@@ -12,6 +12,7 @@ import scipy.sparse
 from clearprop.estimators.tables.preprocessing import Preprocessing
 from clearprop.estimators.tables.table import Table
 from clearprop.estimators.tables.target import ClassTarget, NumberTarget
+from clearprop.estimators.tables.training import as_fed
 from clearprop.network import Network
 
 __all__ = ["gradients_times_inputs"]
@@ -26,7 +27,6 @@ def gradients_times_inputs(
     preprocessing: Preprocessing,
     table: Table,
     target: ClassTarget | NumberTarget,
-    prediction: Array,
 ) -> Array:
     """Return the attributions that `TableEstimator.attributions` documents.
 
@@ -40,8 +40,6 @@ def gradients_times_inputs(
         The rows.
     target : ClassTarget or NumberTarget
         What is explained, by its derivatives at the scores.
-    prediction : array of shape (n, n_outputs)
-        The mean prediction of the networks.
 
     Returns
     -------
@@ -49,6 +47,7 @@ def gradients_times_inputs(
         In float64.
     """
     inputs, place = preprocessing.transform(table), {name: number for number, name in enumerate(table.columns)}
+    prediction = target.mean_prediction(net.scores(as_fed(inputs)).astype(numpy.float64) for net in networks)
     belongs = []  # for each matrix of inputs a 1 where one of its columns comes from a column of the table
     for sources in preprocessing.sources:
         ones, own = numpy.ones(len(sources)), [place[name] for name in sources]
@@ -56,7 +55,7 @@ def gradients_times_inputs(
 
     def explain(net: Network, rows: slice) -> Array:
         executor = net.reference()
-        xs = net.inputs(tuple(x[rows] for x in inputs) if len(inputs) > 1 else inputs[0][rows])
+        xs = net.inputs(as_fed([x[rows] for x in inputs]))
         passed = executor.forward(net.vector, net.buffer_vector, xs, wants_dx=True)
         scores = passed.outputs[-1]
         slopes = target.slopes(scores, prediction[rows])

@@ -26,7 +26,7 @@ from clearprop.estimators.tables.preprocessing import Preprocessing
 from clearprop.estimators.tables.recipe import PRESETS, Recipe
 from clearprop.estimators.tables.saving import SavedEstimator
 from clearprop.estimators.tables.table import Table
-from clearprop.estimators.tables.training import HeldOut, Task, train_members
+from clearprop.estimators.tables.training import HeldOut, Task, as_fed, train_members
 from clearprop.training.progress import progress
 
 if TYPE_CHECKING:
@@ -145,8 +145,7 @@ class TableEstimator(SavedEstimator):
     def _mean_prediction(self, X: Any) -> Array:
         """Return the mean of what the networks predict, float64 of shape (n, n_outputs)."""
         check_is_fitted(self, "members_")
-        inputs = self.preprocessing_.transform(self._table(X, reset=False))
-        fed = inputs if len(inputs) > 1 else inputs[0]
+        fed = as_fed(self.preprocessing_.transform(self._table(X, reset=False)))
         return self.target_.mean_prediction(member.scores(fed) for member in self.members_)
 
     def attributions(self, X: Any) -> Array:
@@ -180,9 +179,9 @@ class TableEstimator(SavedEstimator):
         Shrikumar, Greenside and Kundaje (2017), "Learning important features through propagating activation
         differences", section 2, for its product with the input.
         """
-        prediction = self._mean_prediction(X)
+        check_is_fitted(self, "members_")
         networks, table = [member.network for member in self.members_], self._table(X, reset=False)
-        found = gradients_times_inputs(networks, self.preprocessing_, table, self.target_, prediction)
+        found = gradients_times_inputs(networks, self.preprocessing_, table, self.target_)
         return found[0] if len(found) == 1 else numpy.moveaxis(found, 0, -1)
 
     def report(self, X: Any, y: Any, path: str | os.PathLike[str] | None = None) -> Report:

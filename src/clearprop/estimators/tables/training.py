@@ -24,12 +24,17 @@ from clearprop.training.initialization import initialize_from_data
 from clearprop.training.metrics import is_better_greater
 from clearprop.training.run import Run
 
-__all__ = ["STOPPED", "HeldOut", "Member", "Task", "train_members"]
+__all__ = ["STOPPED", "HeldOut", "Member", "Task", "as_fed", "train_members"]
 
 Array = Any
 
 STOPPED = ("epochs", "patience", "time limit", "interrupted")  # why training may end
 N_PARTS = 5  # of the rows, on one of which a single network is validated
+
+
+def as_fed(inputs: Sequence[Array]) -> Any:
+    """Return matrices as a network takes them: one as it is, several as a list."""
+    return inputs[0] if len(inputs) == 1 else inputs
 
 
 @dataclass(frozen=True)
@@ -61,8 +66,8 @@ class Task:
 
     def rows(self, rows: Array) -> tuple[Any, Array, Array | None]:
         """Return X, y and the weights of some rows."""
-        X = [x[rows] for x in self.inputs]
-        return X if len(X) > 1 else X[0], self.y[rows], None if self.weight is None else self.weight[rows]
+        X = as_fed([x[rows] for x in self.inputs])
+        return X, self.y[rows], None if self.weight is None else self.weight[rows]
 
     def held_out(self, members: Sequence[Member]) -> HeldOut:
         """Return all rows that members were validated on, with the scores that these give them."""

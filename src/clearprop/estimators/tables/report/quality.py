@@ -9,15 +9,13 @@ from sklearn.metrics import (
     accuracy_score,
     confusion_matrix,
     log_loss,
-    mean_absolute_error,
     multilabel_confusion_matrix,
-    r2_score,
     recall_score,
     roc_auc_score,
-    root_mean_squared_error,
 )
 
 from clearprop.errors import DataError
+from clearprop.estimators.tables.measures import measure_classes, measure_numbers
 from clearprop.estimators.tables.report.markup import Markup, facts, grid, paragraph, section, table
 from clearprop.estimators.tables.report.pictures import confusion, reliability, residual_histogram, residuals
 from clearprop.validation import show
@@ -46,10 +44,11 @@ def judge_classes(y: Array, p: Array, classes: Array) -> list[Markup]:
         )
     codes, chosen = numpy.searchsorted(classes, y), p.argmax(axis=1)
     confidence, correct = p.max(axis=1), codes == chosen
+    measured = measure_classes(p, codes)
     metrics = [
-        ("accuracy", accuracy_score(codes, chosen)),
+        ("accuracy", measured["accuracy"]),
         ("balanced accuracy", _balanced_accuracy(codes, chosen)),
-        ("log loss", log_loss(codes, p, labels=range(len(classes)))),
+        ("log loss", measured["log_loss"]),
     ]
     if len(classes) == 2:
         metrics.append(("ROC AUC", _auc(codes, p[:, 1])))
@@ -112,18 +111,17 @@ def judge_labels(y: Array, p: Array) -> list[Markup]:
 def judge_numbers(y: Array, predicted: Array) -> list[Markup]:
     """Return what predictions of numbers, both of shape (n, n_outputs), are worth."""
     names = ["y"] if y.shape[1] == 1 else [f"output {place}" for place in range(y.shape[1])]
-    metrics = [
-        [
-            ("RMSE", root_mean_squared_error(own, found)),
-            ("MAE", mean_absolute_error(own, found)),
-            ("R²", r2_score(own, found) if len(own) > 1 else numpy.nan),
-        ]
-        for own, found in zip(y.T, predicted.T, strict=True)
+    measured = [measure_numbers(found, own) for own, found in zip(y.T, predicted.T, strict=True)]
+    metrics: list[list[tuple[str, float]]] = [
+        [("RMSE", found["rmse"]), ("MAE", found["mae"]), ("R²", found["r2"] if len(y) > 1 else numpy.nan)]
+        for found in measured
     ]
     if len(names) == 1:
         shown = facts(metrics[0])
     else:
-        rows = [[name, *(value for _, value in found)] for name, found in zip(names, metrics, strict=True)]
+        rows: list[list[Any]] = [
+            [name, *(value for _, value in found)] for name, found in zip(names, metrics, strict=True)
+        ]
         shown = table("Each output on its own", ["output", *(name for name, _ in metrics[0])], rows)
     pictures: list[Markup] = []
     for name, own, found in list(zip(names, y.T, predicted.T, strict=True))[:MAX_OUTPUTS]:
