@@ -28,26 +28,36 @@ dx = [sum(delta1[j] * W1[i][j] for j in range(2)) for i in range(2)]
 dW2, dW1 = [[h1[j] * delta2] for j in range(2)], [[x[i] * delta1[j] for j in range(2)] for i in range(2)]
 pW2, pW1 = [[STRENGTH * w] for w in W2], [[STRENGTH * w for w in row] for row in W1]
 
+tW1, tW2 = [[dW1[i][j] + pW1[i][j] for j in range(2)] for i in range(2)], [[dW2[j][0] + pW2[j][0]] for j in range(2)]
+
 BY_HAND = {
     "input_1.x": [x],
     "input_1.dx": [dx],
     "dense_1.a": [a1],
     "dense_1.delta": [delta1],
+    "dense_1.W": W1,
     "dense_1.W.gradient": dW1,
-    "dense_1.b.gradient": delta1,
     "dense_1.W.penalty": pW1,
-    "dense_1.W.update": [[-RATE * (dW1[i][j] + pW1[i][j]) for j in range(2)] for i in range(2)],
+    "dense_1.W.total": tW1,
+    "dense_1.W.update": [[-RATE * t for t in row] for row in tW1],
+    "dense_1.b": b1,
+    "dense_1.b.gradient": delta1,
     "dense_1.b.update": [-RATE * d for d in delta1],
     "tanh_1.h": [h1],
     "tanh_1.f'": [df],
     "tanh_1.dh": [dh1],
     "dense_2.a": [[a2]],
     "dense_2.delta": [[delta2]],
+    "dense_2.W": [[w] for w in W2],
     "dense_2.W.gradient": dW2,
-    "dense_2.b.gradient": [delta2],
     "dense_2.W.penalty": pW2,
-    "dense_2.W.update": [[-RATE * (dW2[j][0] + pW2[j][0])] for j in range(2)],
+    "dense_2.W.total": tW2,
+    "dense_2.W.update": [[-RATE * t for t in row] for row in tW2],
+    "dense_2.b": [b2],
+    "dense_2.b.gradient": [delta2],
     "dense_2.b.update": [-RATE * delta2],
+    "loss.prediction": [[a2]],
+    "loss.values": [delta2**2 / 2],
 }
 
 
@@ -148,8 +158,8 @@ def test_shared_layers_show_their_parameters_once():
     net = cp.Network(cell(cp.Tanh()(cell(start))), dtype="float64")
     trace = net.trace([x], [[0.0, 0.0]])
     assert [name for name in trace if "dense" in name] == [
-        "dense_1.a", "dense_1.delta", "dense_1.W.gradient", "dense_1.b.gradient", "dense_1.W.update",
-        "dense_1.b.update", "dense_2.a", "dense_2.delta",
+        "dense_1.a", "dense_1.delta", "dense_1.W", "dense_1.W.gradient", "dense_1.W.update", "dense_1.b",
+        "dense_1.b.gradient", "dense_1.b.update", "dense_2.a", "dense_2.delta",
     ]  # fmt: skip
     both = trace["dense_1.delta"][0] + trace["dense_2.delta"][0]
     assert_close(trace["dense_1.b.gradient"], both, k=2)
@@ -166,7 +176,7 @@ def test_names_and_unknown_names():
     with pytest.raises(cp.UnknownNameError, match=r"no quantity 'tanh_1.a'; known are tanh_1.h, tanh_1.f', tanh_1.dh"):
         trace["tanh_1.a"]
     with pytest.raises(
-        cp.UnknownNameError, match=r"no quantity 'relu_1.h'; known are input_1, dense_1, tanh_1, dense_2"
+        cp.UnknownNameError, match=r"no quantity 'relu_1.h'; known are input_1, dense_1, tanh_1, dense_2, loss"
     ):
         trace["relu_1.h"]
     lines = str(trace).splitlines()

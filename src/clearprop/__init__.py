@@ -38,7 +38,7 @@ _HOMES = {
     ],
     "gradient_check": ["GradientReport", "check_gradient"],
     "optimality": ["OptimalityReport", "check_optimality"],
-    "trace": ["Trace"],
+    "trace": ["CellCheck", "Explanation", "Formula", "Trace"],
     "training": ["Callback", "EarlyStopping", "EpochReport", "TrainState", "pretrain", "train"],
     "estimators": ["AutoEncoder", "Classifier", "MLPClassifier", "MLPRegressor", "Regressor"],
     "installation": ["show_config"],

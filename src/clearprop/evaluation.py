@@ -14,6 +14,7 @@ from clearprop.engines.array import ArrayExecutor
 from clearprop.errors import ArgumentError
 from clearprop.optimizers import SGD, Optimizer
 from clearprop.parameters import Layout
+from clearprop.state import TrainState
 from clearprop.trace import Trace, trace_pass
 
 __all__ = ["EvaluatedNetwork"]
@@ -228,8 +229,9 @@ class EvaluatedNetwork(ABC):
         *,
         training: bool = False,
         optimizer: Optimizer | None = None,
+        state: TrainState | None = None,
     ) -> Trace:
-        """Return every quantity of one forward and one backward pass, by name.
+        """Return every quantity of one forward and one backward pass and of the optimizer's step, by name.
 
         Parameters
         ----------
@@ -238,15 +240,18 @@ class EvaluatedNetwork(ABC):
         training : bool, default=False
             Whether to pass as in training or as in prediction.
         optimizer : Optimizer or None
-            Whose first step is shown as the update; by default plain gradient descent at 0.01.
+            Whose step is shown as the update; by default plain gradient descent at 0.01.
+        state : TrainState or None
+            The state of a run, such as `EpochReport.state`: the step is the next one of that run, with what its
+            optimizer remembers. By default it is the first step of a run that begins.
 
         Examples
         --------
         >>> import clearprop as cp
         >>> net = cp.Network([cp.Dense(1, initializer=cp.Constant(2.0)), cp.ReLU()], inputs=1)
         >>> trace = net.trace([[3.0]], [5.0])  # a = 6, residual 1
-        >>> list(trace)[1:4]
-        ['input_1.dx', 'dense_1.a', 'dense_1.delta']
+        >>> list(trace)[1:5]
+        ['input_1.dx', 'dense_1.a', 'dense_1.delta', 'dense_1.W']
         >>> float(trace["dense_1.W.gradient"][0, 0])
         3.0
         """
@@ -258,6 +263,7 @@ class EvaluatedNetwork(ABC):
             training=training,
             seed=self.seed,
             optimizer=SGD() if optimizer is None else optimizer,
+            state=state,
         )
 
     def _check_vector(self, vector: Any) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,15 +91,23 @@ class GraphPasses:
         step: int = 0,
         wants_dx: bool = False,
         keep: bool = True,
+        given: Mapping[int, Array] | None = None,
     ) -> ForwardPass:
-        """Run all boxes in order; with ``keep=False`` only the last output is left."""
+        """Run all boxes in order; with ``keep=False`` only the last output is left.
+
+        `given` are outputs, by position of their nodes, that take the place of what these nodes compute.
+        """
         graph = self.graph
         p, b = self._parameters.of(parameters), self._buffers.of(buffers)
         result = ForwardPass([None] * len(graph.nodes), [None] * len(graph.nodes), [None] * len(graph.nodes))
         for place, x in zip(graph.inputs, inputs, strict=True):
             result.outputs[place] = x
+        given = {} if given is None else given
         stream = Stream(seed, Purpose.NOISE, step=step)
         for index, node in enumerate(graph.nodes):
+            if index in given:
+                result.outputs[index] = given[index]
+                continue
             if node.layer is None:
                 continue
             ctx = Context(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -182,6 +183,11 @@ class Adam(Optimizer):
         correction_1, correction_2 = 1 - self.beta_1**step, math.sqrt(1 - self.beta_2**step)
         epsilon = self.epsilon if self.epsilon_hat else self.epsilon * correction_2
         w -= (rate * (correction_2 / correction_1)) * m / (xp.sqrt(v) + epsilon)
+
+    def corrected(self, slots: Mapping[str, Array], step: int) -> dict[str, Array]:
+        """Return m_hat and v_hat."""
+        betas = {"mean": self.beta_1, "square_mean": self.beta_2}
+        return {name: slots[name] / (1 - beta**step) for name, beta in betas.items()}
 
 
 @dataclass(frozen=True)

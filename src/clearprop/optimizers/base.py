@@ -105,6 +105,13 @@ class Optimizer(Configurable):
         """
         raise NotImplementedError
 
+    def corrected(self, slots: Mapping[str, Array], step: int) -> dict[str, Array]:
+        """Return the slots after update number `step`, without the bias of their start at 0 where the rule corrects it.
+
+        `update` computes the same in fewer operations; this is for whoever wants to see it.
+        """
+        return {}
+
     def clip(self, xp: Any, g: Array) -> Array:
         """Return the gradient, limited by value and by norm."""
         if self.clip_value is not None:

@@ -1,0 +1,13 @@
+"""Every quantity of one forward and backward pass: numbers, formulas, terms and finite differences."""
+
+from __future__ import annotations
+
+from clearprop.trace.checks import CellCheck
+from clearprop.trace.formulas import Formula
+from clearprop.trace.notation import NOTATIONS
+from clearprop.trace.passing import trace_pass
+from clearprop.trace.terms import Explanation, Factor, Term
+from clearprop.trace.trace import Trace
+from clearprop.trace.walk import TraceStep
+
+__all__ = ["NOTATIONS", "CellCheck", "Explanation", "Factor", "Formula", "Term", "Trace", "TraceStep", "trace_pass"]

@@ -1,0 +1,255 @@
+r"""The formulas of the boxes, losses, penalties and optimizers, as LaTeX.
+
+Markers: ``<x>`` or ``<x1>``, ``<x2>`` the inputs, ``<h>`` the output, ``<dh>`` the gradient at the output, ``<W>`` and
+the like the parameters, names of fields (``<slope>``) the numbers a box was made with. The equations themselves are
+explained in the docstrings of the boxes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import clearprop.layers as boxes
+import clearprop.losses as losses
+import clearprop.optimizers as optimizers
+import clearprop.penalties as penalties
+
+__all__ = ["BOXES", "LOSSES", "OPTIMIZERS", "PENALTIES", "BoxFormula", "LossFormula", "OptimizerFormula"]
+
+
+@dataclass(frozen=True)
+class BoxFormula:
+    """The right-hand sides of a box.
+
+    Attributes
+    ----------
+    forward : str
+        The output.
+    backward : str
+        dx; of the k-th of several inputs where it holds ``<xk>``.
+    gradients : mapping of str to str
+        The gradients of parameters, by local name.
+    derivative : str or None
+        f'(a) of an elementwise activation, whose backward is ``<dh>`` times it.
+    columns : BoxFormula or None
+        The same in notations whose examples are columns, where it differs.
+    """
+
+    forward: str
+    backward: str = r"<dh>"
+    gradients: Mapping[str, str] = field(default_factory=dict)
+    derivative: str | None = None
+    columns: BoxFormula | None = None
+
+
+def _activation(forward: str, derivative: str) -> BoxFormula:
+    return BoxFormula(forward, r"<dh> \odot f'(<x>)", derivative=derivative)
+
+
+def _rectifier(slope: str) -> BoxFormula:
+    cases = r"\begin{cases} %s & <x> > 0 \\ %s & <x> \le 0 \end{cases}"
+    return _activation(cases % ("<x>", rf"{slope} \cdot <x>"), cases % ("1", slope))
+
+
+_SUM = r"\sum_{i} "
+_NORM = r"<gain> \odot \frac{<x> - \mu}{\sqrt{\sigma^2 + <epsilon>}} + <bias>"
+_Z = r"\frac{<x> - \mu}{\sqrt{\sigma^2 + <epsilon>}}"
+_NORM_GRADIENTS = {"gain": rf"{_SUM} <dh> \odot {_Z}", "bias": rf"{_SUM} <dh>"}
+_NORM_BACKWARD = (
+    r"\frac{d - \overline{d} - z \odot \overline{d \odot z}}{\sqrt{\sigma^2 + <epsilon>}}, \; d = <dh> \odot <gain>, \;"
+    rf" z = {_Z}"
+)
+_MOVED = r"\operatorname{rearrange}(<x>)"
+_BACK = r"\operatorname{rearrange}^{-1}(<dh>)"
+_CONVOLVED = r"<W> \ast <x> + <b>"
+
+BOXES: Mapping[type, BoxFormula] = {
+    boxes.Dense: BoxFormula(
+        r"<affine>", r"<dh> \, <W>^{\top}", {"W": r"<x>^{\top} <dh>", "b": rf"{_SUM} <dh>"},
+        columns=BoxFormula(r"<affine>", r"<W>^{\top} <dh>", {"W": r"<dh> \, <x>^{\top}", "b": r"<dh>"}),
+    ),
+    boxes.TransposedDense: BoxFormula(
+        r"<x> \, <W>^{\top} + <b>", r"<dh> \, <W>", {"W": r"<dh>^{\top} <x>", "b": rf"{_SUM} <dh>"},
+        columns=BoxFormula(r"<W>^{\top} <x> + <b>", r"<W> \, <dh>", {"W": r"<x> \, <dh>^{\top}", "b": r"<dh>"}),
+    ),
+    boxes.Maxout: BoxFormula(
+        r"\max_{k} \left( <x> \, <W>_k + <b>_k \right)", r"<dh> \, <W>_{k^*}^{\top}",
+        {"W": r"<x>^{\top} <dh> \text{ for the largest piece } k^*", "b": rf"{_SUM} <dh>"},
+    ),
+    boxes.RBF: BoxFormula(
+        r"\exp \left( - \frac{\| <x> - <W> \|^2}{<sigma>^2} \right)",
+        r"2 \left( s <W>^{\top} - <x> \sum_u s_u \right), \; s = \frac{<dh> \odot <h>}{<sigma>^2}",
+        {"W": rf"2 \left( <x>^{{\top}} s - <W> {_SUM} s \right)",
+         "sigma": rf"\frac{{2}}{{<sigma>}} {_SUM} s \odot \| <x> - <W> \|^2"},
+    ),
+    boxes.Conv2D: BoxFormula(
+        _CONVOLVED, r"<W>^{\top} \ast <dh>", {"W": r"<dh> \ast <x>", "b": r"\sum <dh>"},
+    ),
+    boxes.MaxPool2D: BoxFormula(r"\max_{\text{window}} <x>", r"<dh> \text{ at the largest}, 0 \text{ elsewhere}"),
+    boxes.AveragePool2D: BoxFormula(r"\overline{<x>}_{\text{window}}", r"\frac{<dh>}{\text{size}}"),
+    boxes.Scale: BoxFormula(r"<s> \odot <x>", r"<dh> \odot <s>", {"s": rf"{_SUM} <dh> \odot <x>"}),
+    boxes.Identity: _activation(r"<x>", "1"),
+    boxes.Step: _activation(r"\mathbf{1}[<x> \ge 0]", "0"),
+    boxes.Sigmoid: _activation(r"\frac{1}{1 + e^{-<x>}}", r"<h> (1 - <h>)"),
+    boxes.Tanh: _activation(r"\tanh(<x>)", r"1 - <h>^2"),
+    boxes.HardTanh: _activation(r"\max(-1, \min(1, <x>))", r"\mathbf{1}[-1 < <x> < 1]"),
+    boxes.ReLU: _activation(r"\max(0, <x>)", r"\mathbf{1}[<x> > 0]"),
+    boxes.LeakyReLU: _rectifier("<slope>"),
+    boxes.RReLU: _rectifier("r"),
+    boxes.PReLU: BoxFormula(
+        r"\max(0, <x>) + <slope> \odot \min(0, <x>)",
+        r"<dh> \odot (\mathbf{1}[<x> > 0] + <slope> \mathbf{1}[<x> \le 0])",
+        {"slope": rf"{_SUM} <dh> \odot \min(0, <x>)"},
+    ),
+    boxes.Abs: _activation(r"| <x> |", r"\operatorname{sign}(<x>)"),
+    boxes.ELU: _activation(
+        r"\begin{cases} <x> & <x> > 0 \\ <alpha> (e^{<x>} - 1) & <x> \le 0 \end{cases}",
+        r"\begin{cases} 1 & <x> > 0 \\ <alpha> e^{<x>} & <x> \le 0 \end{cases}",
+    ),
+    boxes.SELU: _activation(
+        r"\lambda \begin{cases} <x> & <x> > 0 \\ \alpha (e^{<x>} - 1) & <x> \le 0 \end{cases}",
+        r"\lambda \begin{cases} 1 & <x> > 0 \\ \alpha e^{<x>} & <x> \le 0 \end{cases}",
+    ),
+    boxes.Softplus: _activation(r"\ln(1 + e^{<x>})", r"\frac{1}{1 + e^{-<x>}}"),
+    boxes.GELU: _activation(r"<x> \, \Phi(<x>)", r"\Phi(<x>) + <x> \, \varphi(<x>)"),
+    boxes.SiLU: _activation(
+        r"\frac{<x>}{1 + e^{-<x>}}", r"\frac{1}{1 + e^{-<x>}} \left( 1 + <x> - \frac{<x>}{1 + e^{-<x>}} \right)"
+    ),
+    boxes.Mish: _activation(
+        r"<x> \tanh(\ln(1 + e^{<x>}))",
+        r"\tanh(s) + \frac{<x> (1 - \tanh^2(s))}{1 + e^{-<x>}}, \; s = \ln(1 + e^{<x>})",
+    ),
+    boxes.Rescale: _activation(r"<factor> \cdot <x> + <offset>", r"<factor>"),
+    boxes.Parametric: BoxFormula(
+        r"(1 - <alpha>) \odot <x> + <alpha> \odot g(<x>)",
+        r"<dh> \odot (1 - <alpha> + <alpha> \odot g'(<x>))",
+        {"alpha": rf"{_SUM} <dh> \odot (g(<x>) - <x>)"},
+    ),
+    boxes.Softmax: BoxFormula(
+        r"\frac{e^{<x>}}{\sum_j e^{<x>_j}}", r"<h> \odot \left( <dh> - \sum_j <dh>_j <h>_j \right)"
+    ),
+    boxes.LogSoftmax: BoxFormula(r"<x> - \ln \sum_j e^{<x>_j}", r"<dh> - e^{<h>} \sum_j <dh>_j"),
+    boxes.Add: BoxFormula(r"<xs+>"),
+    boxes.Multiply: BoxFormula(r"<xs*>", r"<dh> \odot \text{the other inputs}"),
+    boxes.Concatenate: BoxFormula(r"[<xs,>]", r"<dh> \text{, its part}"),
+    boxes.MatMul: BoxFormula(r"<x1> \, <x2>", r"<dh> \, <x2>^{\top} \text{ and } <x1>^{\top} <dh>"),
+    boxes.Slice: BoxFormula(r"<x>_{<start>:<stop>}", r"[0, <dh>, 0]"),
+    boxes.Transpose: BoxFormula(_MOVED, _BACK),
+    boxes.Flatten: BoxFormula(_MOVED, _BACK),
+    boxes.Reshape: BoxFormula(_MOVED, _BACK),
+    boxes.Sum: BoxFormula(r"\sum_i <x>_i", r"<dh>"),
+    boxes.Mean: BoxFormula(r"\frac{1}{k} \sum_{i=1}^{k} <x>_i", r"\frac{<dh>}{k}"),
+    boxes.Embedding: BoxFormula(r"<W>[<x>]", r"0", {"W": r"\sum_{i: \, <x>_i = \text{row}} <dh>_i"}),
+    boxes.PeriodicEmbedding: BoxFormula(
+        r"\left[ <x>, \; <W> \cos(2 \pi <w> <x> + <b>) + <c> \right]",
+        r"<dh>_0 - 2 \pi \sum_k <w>_k \left( <W>^{\top} <dh> \right)_k \sin(2 \pi <w>_k <x> + <b>_k)",
+        {"w": rf"-2 \pi {_SUM} \left( <W>^{{\top}} <dh> \right) \odot \sin(2 \pi <w> <x> + <b>) <x>",
+         "b": rf"- {_SUM} \left( <W>^{{\top}} <dh> \right) \odot \sin(2 \pi <w> <x> + <b>)",
+         "W": rf"{_SUM} <dh> \cos(2 \pi <w> <x> + <b>)", "c": rf"{_SUM} <dh>"},
+    ),
+    boxes.Dropout: BoxFormula(r"m \odot <x>", r"m \odot <dh>"),
+    boxes.GaussianNoise: BoxFormula(r"<x> + \varepsilon, \; \varepsilon \sim N(0, <deviation>^2)"),
+    boxes.BatchNorm: BoxFormula(_NORM, _NORM_BACKWARD, _NORM_GRADIENTS),
+    boxes.LayerNorm: BoxFormula(_NORM, _NORM_BACKWARD, _NORM_GRADIENTS),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LossFormula:
+    """A loss of a row, and its gradient at the scores: ``<s>`` scores, ``<p>`` prediction, ``<t>`` target."""
+
+    value: str
+    gradient: str
+
+
+_ENTROPY = r"- \sum_k <t>_k \ln <p>_k"
+
+LOSSES: Mapping[type, LossFormula] = {
+    losses.SquaredError: LossFormula(r"\frac{1}{2} \| <s> - <t> \|^2", r"<p> - <t>"),
+    losses.AbsoluteError: LossFormula(r"\sum_k | <s>_k - <t>_k |", r"\operatorname{sign}(<s> - <t>)"),
+    losses.Huber: LossFormula(
+        r"\sum_k H(<s>_k - <t>_k), \; H(r) = \begin{cases} r^2 / 2 & |r| \le <delta> \\ <delta> (|r| - <delta> / 2) &"
+        r" \text{else} \end{cases}",
+        r"\max(- <delta>, \min(<delta>, <s> - <t>))",
+    ),
+    losses.Quantile: LossFormula(
+        r"\sum_k \max(q_k (<t>_k - <s>_k), (1 - q_k) (<s>_k - <t>_k))",
+        r"\begin{cases} - q & <s> < <t> \\ 1 - q & <s> > <t> \end{cases}",
+    ),
+    losses.Poisson: LossFormula(
+        r"\sum_k \left( e^{<s>_k} - <t>_k <s>_k + <t>_k \ln <t>_k - <t>_k \right)", r"<p> - <t>"
+    ),
+    losses.BinaryCrossEntropy: LossFormula(
+        r"- \sum_k \left( <t>_k \ln <p>_k + (1 - <t>_k) \ln (1 - <p>_k) \right)", r"<p> - <t>"
+    ),
+    losses.CrossEntropy: LossFormula(_ENTROPY, r"<p> - <t>"),
+    losses.KLDivergence: LossFormula(r"\sum_k <t>_k \ln \frac{<t>_k}{<p>_k}", r"<p> - <t>"),
+    losses.Hinge: LossFormula(
+        r"\max(0, \; 1 + \max_{j \ne y} <s>_j - <s>_y) \text{ or } \max(0, \; 1 - (2 <t> - 1) <s>)",
+        r"\nabla_{<s>} \text{ of the violated margin}",
+    ),
+    losses.SparseReconstruction: LossFormula(
+        r"\ell_z + <strength> \sum_j | h_j |", r"\left( \nabla_{z} \ell_z, \; <strength> \operatorname{sign}(h) \right)"
+    ),
+}
+
+PENALTIES: Mapping[type, str] = {
+    penalties.L2: r"<strength> \cdot <w>",
+    penalties.L1: r"<strength> \operatorname{sign}(<w>)",
+    penalties.ElasticNet: (
+        r"<strength> \left( <l1_ratio> \operatorname{sign}(<w>) + (1 - <l1_ratio>) \cdot <w> \right)"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class OptimizerFormula:
+    """The rule of an optimizer.
+
+    Markers: ``<g>`` the gradient, ``<mean>`` and the like a slot after the step, ``<mean_before>`` before it,
+    ``<mean_corrected>`` its bias corrected, ``<rate>``, ``<t>`` the number of the step, ``<w>`` the parameter.
+    """
+
+    slots: Mapping[str, str]
+    corrected: Mapping[str, str]
+    update: str
+
+
+def _fading(beta: str, slot: str, what: str) -> str:
+    return rf"<{beta}> \cdot <{slot}_before> + (1 - <{beta}>) \cdot {what}"
+
+
+_VELOCITY = r"<momentum> \cdot <velocity_before> - <rate> \cdot <g>"
+_ADAM = {"mean": _fading("beta_1", "mean", "<g>"), "square_mean": _fading("beta_2", "square_mean", "<g>^2")}
+_ADAM_CORRECTED = {
+    "mean": r"\frac{<mean>}{1 - <beta_1>^{<t>}}", "square_mean": r"\frac{<square_mean>}{1 - <beta_2>^{<t>}}",
+}  # fmt: skip
+_ADAM_UPDATE = r"- <rate> \cdot \frac{<mean_corrected>}{\sqrt{<square_mean_corrected>} + <epsilon>}"
+_ADAM_HAT = (
+    r"- <rate> \cdot \frac{\sqrt{1 - <beta_2>^{<t>}}}{1 - <beta_1>^{<t>}} \cdot \frac{<mean>}"
+    r"{\sqrt{<square_mean>} + <epsilon>}"
+)
+_SLOPE = r"- \frac{<rate> \cdot <g>}{\sqrt{<%s>} + <epsilon>}"
+
+OPTIMIZERS: Mapping[tuple[type, str], OptimizerFormula] = {  # the second key tells the variants apart
+    (optimizers.SGD, ""): OptimizerFormula({}, {}, r"- <rate> \cdot <g>"),
+    (optimizers.SGD, "momentum"): OptimizerFormula({"velocity": _VELOCITY}, {}, r"<velocity>"),
+    (optimizers.SGD, "nesterov"): OptimizerFormula(
+        {"velocity": _VELOCITY}, {}, r"<momentum> \cdot <velocity> - <rate> \cdot <g>"
+    ),
+    (optimizers.AdaGrad, ""): OptimizerFormula(
+        {"square_sum": r"<square_sum_before> + <g>^2"}, {}, _SLOPE % "square_sum"
+    ),
+    (optimizers.RMSProp, ""): OptimizerFormula(
+        {"square_mean": _fading("alpha", "square_mean", "<g>^2")}, {}, _SLOPE % "square_mean"
+    ),
+    (optimizers.Adam, ""): OptimizerFormula(_ADAM, _ADAM_CORRECTED, _ADAM_UPDATE),
+    (optimizers.Adam, "epsilon_hat"): OptimizerFormula(_ADAM, _ADAM_CORRECTED, _ADAM_HAT),
+    (optimizers.AdamW, ""): OptimizerFormula(
+        _ADAM, _ADAM_CORRECTED, rf"- <rate> \cdot <weight_decay> \cdot <w> {_ADAM_UPDATE}"
+    ),
+    (optimizers.AdamW, "epsilon_hat"): OptimizerFormula(
+        _ADAM, _ADAM_CORRECTED, rf"- <rate> \cdot <weight_decay> \cdot <w> {_ADAM_HAT}"
+    ),
+}

@@ -1,0 +1,116 @@
+"""Traces as text, dicts, JSON, data frames and HTML."""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy
+
+from clearprop.engines import sparse
+from clearprop.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from clearprop.trace.trace import Trace
+
+__all__ = ["plain", "to_dataframe", "to_dict", "to_html", "to_json", "to_text"]
+
+SHOWN = 8  # rows and columns of a quantity that a notebook shows
+NOT_FINITE = {math.inf: "Infinity", -math.inf: "-Infinity"}
+
+
+def plain(value: Any) -> Any:
+    """Return an array as nested lists of floats, with texts for numbers that JSON does not know."""
+    array = _dense(value)
+    if numpy.isfinite(array).all():
+        return array.tolist()
+    if array.ndim:
+        return [plain(part) for part in array]
+    return NOT_FINITE.get(float(array), "NaN")
+
+
+def to_text(trace: Trace) -> str:
+    """Return a line a quantity: its name, shape and norm."""
+    lines = [f"loss {trace.loss:.10g}, penalty {trace.penalty:.10g}"]
+    for name in trace:
+        value = trace[name]
+        lines.append(f"{name:28} {value.shape!s:14} norm {numpy.linalg.norm(_dense(value)):.6g}")
+    return "\n".join(lines)
+
+
+def to_dict(trace: Trace, notation: str) -> dict[str, Any]:
+    """Return what `Trace.to_dict` promises."""
+    program = trace.passed.executor.program
+    phases = _phases(trace)
+    quantities = [
+        {
+            "name": name,
+            "phase": phases[name],
+            "shape": list(trace[name].shape),
+            "formula": trace.formula(name, notation).latex,
+            "values": plain(trace[name]),
+        }
+        for name in trace
+    ]
+    nodes = [
+        {"name": node.name, "box": trace.nodes[node.name].box, "shape": list(node.shape),
+         "inputs": [trace.graph.nodes[place].name for place in node.inputs]}
+        for node in trace.graph.nodes
+    ]  # fmt: skip
+    return {
+        "loss": plain(trace.loss), "penalty": plain(trace.penalty), "loss_function": repr(program.loss),
+        "optimizer": repr(trace.passed.optimizer), "step": trace.passed.step + 1, "dtype": program.dtype.name,
+        "notation": notation, "nodes": nodes, "quantities": quantities,
+    }  # fmt: skip
+
+
+def to_json(trace: Trace, notation: str) -> str:
+    """Return `to_dict` as JSON."""
+    return json.dumps(to_dict(trace, notation), allow_nan=False)
+
+
+def to_dataframe(trace: Trace) -> Any:
+    """Return a data frame of one number a row."""
+    try:
+        import pandas
+    except ImportError as error:
+        raise MissingExtraError("to_dataframe needs pandas, which is not installed; run pip install pandas.") from error
+    phases = _phases(trace)
+    rows = [
+        (name, trace.split(name)[0], phases[name], tuple(map(int, cell)), float(value))
+        for name in trace
+        for cell, value in numpy.ndenumerate(_dense(trace[name]))
+    ]
+    return pandas.DataFrame(rows, columns=["quantity", "node", "phase", "cell", "value"])
+
+
+def _phases(trace: Trace) -> dict[str, str]:
+    """Return in which phase of the pass each quantity is computed; parameters are given before it."""
+    return {**dict.fromkeys(trace, "parameter"), **{step.name: step.phase for step in trace.steps()}}
+
+
+def to_html(trace: Trace) -> str:
+    """Return a table of the steps, for notebooks: formulas as MathML where latex2mathml is installed."""
+    lines = []
+    for step in trace.steps():
+        formula = trace.formula(step.name)
+        try:
+            shown = formula.mathml
+        except MissingExtraError:
+            shown = f"<code>{html.escape(formula.latex)}</code>"
+        values = _dense(trace[step.name])
+        part = numpy.array2string(values[:SHOWN], precision=4, max_line_width=100, threshold=SHOWN * SHOWN, edgeitems=2)
+        lines.append(
+            f"<tr><th scope='row'>{html.escape(step.name)}</th><td>{shown}</td><td>{html.escape(str(step.shape))}</td>"
+            f"<td><pre>{html.escape(part)}</pre></td></tr>"
+        )
+    return (
+        f"<table><caption>loss {trace.loss:.6g}, penalty {trace.penalty:.6g}</caption><thead><tr><th>quantity</th>"
+        f"<th>formula</th><th>shape</th><th>values</th></tr></thead><tbody>{''.join(lines)}</tbody></table>"
+    )
+
+
+def _dense(value: Any) -> Any:
+    return value.toarray() if sparse(value) else numpy.asarray(value)

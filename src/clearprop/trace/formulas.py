@@ -1,0 +1,265 @@
+"""The formula of every quantity of a trace, in a notation of the reader's choice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from clearprop.errors import MissingExtraError
+from clearprop.trace.boxes import BOXES, LOSSES, OPTIMIZERS, PENALTIES, BoxFormula, OptimizerFormula
+from clearprop.trace.notation import Symbols, fill, number
+
+if TYPE_CHECKING:
+    from clearprop.graph.finished import GraphNode
+    from clearprop.layers import Layer
+    from clearprop.optimizers import Optimizer
+    from clearprop.trace.trace import Trace
+
+__all__ = ["Formula", "box_formula", "left_side", "optimizer_formula", "quantity_formula", "slot_symbols"]
+
+CLIPPED = r"\mathbf{g}_{\mathrm{clipped}}"
+SLOTS = {"mean": "m", "square_mean": "v", "velocity": "v", "square_sum": "s"}
+
+
+@dataclass(frozen=True)
+class Formula:
+    r"""A formula.
+
+    Attributes
+    ----------
+    latex : str
+        As LaTeX, without dollar signs.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> trace = cp.Network([cp.Dense(2), cp.Tanh(), cp.Dense(1)], inputs=3).trace([[1.0, 2.0, 3.0]], [0.0])
+    >>> print(trace.formula("tanh_1.f'").latex)
+    f'(\mathbf{a}^{(1)}) = 1 - {\mathbf{h}^{(1)}}^2
+    >>> print(trace.formula("dense_2.a", notation="cmu").latex)
+    \mathbf{z}_{2} = \mathbf{W}_{2} \, \mathbf{y}_{1} + \mathbf{b}_{2}
+    """
+
+    latex: str
+
+    @property
+    def mathml(self) -> str:
+        """As MathML, made by latex2mathml.
+
+        Raises
+        ------
+        MissingExtraError
+            If latex2mathml is not installed.
+        """
+        try:
+            from latex2mathml.converter import convert
+        except ImportError as error:
+            raise MissingExtraError(
+                "latex2mathml, which makes MathML, is not installed; run pip install 'clearprop[ui]', or take .latex."
+            ) from error
+        text: str = convert(self.latex)
+        return text
+
+
+def box_formula(layer: Layer, columns: bool = False) -> BoxFormula:
+    """Return the formula of a box; one that is not ours is a function of its inputs by its class's name."""
+    found = next((BOXES[kind] for kind in type(layer).__mro__ if kind in BOXES), None)
+    if found is None:
+        name = rf"\operatorname{{{type(layer).__name__}}}"
+        found = BoxFormula(
+            rf"{name}(<xs,>)", r"\left( \frac{\partial <h>}{\partial <x>} \right)^{\top} <dh>",
+            derivative=rf"{name}'(<x>)",
+        )  # fmt: skip
+        return BoxFormula(found.forward, r"<dh> \odot f'(<x>)", {}, found.derivative) if layer.elementwise else found
+    return found.columns if columns and found.columns is not None else found
+
+
+def optimizer_formula(optimizer: Optimizer) -> OptimizerFormula:
+    """Return the formula of an optimizer; of one that is not ours only that it has a rule."""
+    found = [
+        formula
+        for (kind, variant), formula in OPTIMIZERS.items()
+        if kind is type(optimizer) and (not variant or getattr(optimizer, variant))
+    ]
+    name = rf"\operatorname{{{type(optimizer).__name__}}}(<g>)"
+    return found[-1] if found else OptimizerFormula(dict.fromkeys(optimizer.slots, name), {}, name)
+
+
+def quantity_formula(trace: Trace, name: str, notation: str) -> Formula:
+    """Return the formula of a quantity, as ``symbol = right-hand side``."""
+    symbols = Symbols(trace.graph, notation)
+    right = _right_side(trace, name, symbols)
+    left = left_side(trace, name, symbols)
+    return Formula(f"{left} = {right}" if right else left)
+
+
+def left_side(trace: Trace, name: str, symbols: Symbols) -> str:
+    """Return the symbol of a quantity."""
+    if name == "loss.prediction":
+        return symbols.notation.prediction
+    if name == "loss.values":
+        return symbols.notation.loss
+    node, quantity = trace.split(name)
+    index = trace.place(node)
+    traced = trace.nodes[node]
+    if quantity == traced.symbol:
+        return symbols.output(index)
+    if quantity == "f'":
+        return f"f'({symbols.output(trace.graph.nodes[index].inputs[0])})"
+    local, _, what = quantity.partition(".")
+    if local not in traced.parameters:
+        return symbols.delta(index)
+    parameter = symbols.parameter(f"{node}.{local}")
+    if what == "":
+        return parameter
+    if what == "gradient":
+        return symbols.gradient(parameter)
+    if what == "penalty":
+        return rf"\nabla_{{{parameter}}} \Omega"
+    if what in ("total", "clipped"):
+        return rf"\mathbf{{g}}_{{\mathrm{{{what}}}}}"
+    return rf"\Delta {parameter}" if what == "update" else slot_symbols(trace)[what]
+
+
+def slot_symbols(trace: Trace) -> dict[str, str]:
+    """Return the symbols of what the optimizer remembers: after the step t, before it, and corrected."""
+    named = {}
+    for slot in trace.passed.slots:
+        letter = SLOTS.get(slot, rf"\mathrm{{{slot}}}".replace("_", r"\_"))
+        named[slot] = rf"\mathbf{{{letter}}}_{{t}}"
+        named[f"{slot}_before"] = rf"\mathbf{{{letter}}}_{{t-1}}"
+        named[f"{slot}_corrected"] = rf"\hat{{\mathbf{{{letter}}}}}_{{t}}"
+    return named
+
+
+def _right_side(trace: Trace, name: str, symbols: Symbols) -> str:
+    if name.startswith("loss.") and "loss" not in trace.nodes:
+        return _loss(trace, name, symbols)
+    node, quantity = trace.split(name)
+    index, traced = trace.place(node), trace.nodes[node]
+    graph_node = trace.graph.nodes[index]
+    local, _, what = quantity.partition(".")
+    if local in traced.parameters:
+        return _parameter(trace, node, local, what, symbols) if what else ""
+    if graph_node.layer is not None and quantity == traced.symbol:
+        formula = box_formula(graph_node.layer, symbols.notation.columns)
+        return _filled(formula.forward, graph_node, index, symbols)
+    if graph_node.layer is not None and quantity == "f'":
+        formula = box_formula(graph_node.layer)
+        return _filled(formula.derivative or "", graph_node, index, symbols)
+    return "" if quantity == traced.symbol else _delta(trace, index, symbols)
+
+
+def _loss(trace: Trace, name: str, symbols: Symbols) -> str:
+    program, notation = trace.passed.executor.program, symbols.notation
+    scores = symbols.output(len(trace.graph.nodes) - 1)
+    if name == "loss.prediction":
+        link = program.loss.link
+        return rf"\operatorname{{{link.lower()}}}({scores})" if link else scores
+    found = LOSSES.get(type(program.loss))
+    if found is None:
+        return rf"\operatorname{{{type(program.loss).__name__}}}({scores}, {notation.target})"
+    return fill(found.value, _loss_markers(trace, scores, symbols))
+
+
+def _loss_markers(trace: Trace, scores: str, symbols: Symbols) -> dict[str, str]:
+    loss = trace.passed.executor.program.loss
+    known = {"s": scores, "p": symbols.notation.prediction, "t": symbols.notation.target}
+    return {**symbols.of_layer(loss), **known}
+
+
+def _delta(trace: Trace, index: int, symbols: Symbols) -> str:
+    """Return what arrives at a node: the loss's gradient, or the sum over those that read it."""
+    parts = []
+    if index == len(trace.graph.nodes) - 1:
+        loss = LOSSES.get(type(trace.passed.executor.program.loss))
+        share = r"\frac{1}{n}" if trace.passed.batch.weight is None else r"\frac{w_i}{\sum_j w_j}"
+        scores = symbols.output(index)
+        if loss is None:
+            parts.append(rf"{share} \nabla_{{{scores}}} {symbols.notation.loss}")
+        else:
+            gradient = fill(loss.gradient, _loss_markers(trace, scores, symbols))
+            parts.append(rf"{share} \left( {gradient} \right)")
+    for reader, node in enumerate(trace.graph.nodes):
+        if index in node.inputs and node.layer is not None:
+            template = box_formula(node.layer, symbols.notation.columns).backward
+            parts += [_filled(template, node, reader, symbols)] * node.inputs.count(index)
+    return " + ".join(parts)
+
+
+def _parameter(trace: Trace, node: str, local: str, what: str, symbols: Symbols) -> str:
+    executor, optimizer = trace.passed.executor, trace.passed.optimizer
+    full = f"{node}.{local}"
+    parameter = symbols.parameter(full)
+    gradient, penalised = symbols.gradient(parameter), trace.nodes[node].parameters[local].penalty is not None
+    if what == "gradient":
+        uses = [
+            _filled(box_formula(user.layer, symbols.notation.columns).gradients.get(own, ""), user, place, symbols)
+            for place, (user, names) in enumerate(zip(trace.graph.nodes, trace.graph.names(), strict=True))
+            for own, used in names.items()
+            if used == full and user.layer is not None
+        ]
+        return " + ".join(filter(None, uses))
+    if what == "penalty":
+        penalty = executor.penalties[full]
+        template = PENALTIES.get(type(penalty), rf"\operatorname{{{type(penalty).__name__}}}'(<w>)")
+        scale = r"\frac{1}{n} " if penalty.per_row else ""
+        return scale + fill(template, {**symbols.of_layer(penalty), "w": parameter})
+    total = r"\mathbf{g}_{\mathrm{total}}" if penalised else gradient
+    if what == "total":
+        return rf"{gradient} + \nabla_{{{parameter}}} \Omega"
+    if what == "clipped":
+        return rf"\operatorname{{clip}}({total})"
+    clips = trace.nodes[node].parameters[local].clipped is not None
+    known = {
+        **symbols.of_layer(optimizer), **slot_symbols(trace), "g": r"\mathbf{g}_{t}", "rate": r"\eta", "t": "t",
+        "w": parameter,
+    }  # fmt: skip
+    rule = optimizer_formula(optimizer)
+    if what == "update":
+        template = rule.update
+        if not executor.layout[full].parameter.decays:
+            template = template.replace(r"- <rate> \cdot <weight_decay> \cdot <w> ", "")
+        right = fill(template, known) + _where_g(template, clips, total)
+        constraint = executor.constraints.get(full)
+        if constraint is None:
+            return right
+        return rf"\operatorname{{{type(constraint).__name__}}}({parameter} + ({right})) - {parameter}"
+    slot = what.removesuffix("_corrected")
+    template = rule.slots[what] if slot == what else rule.corrected[slot]
+    return fill(template, known) + _where_g(template, clips, total)
+
+
+def _where_g(template: str, clips: bool, total: str) -> str:
+    """Return what g is, for a rule that reads it."""
+    if "<g>" not in template:
+        return ""
+    return rf", \quad \mathbf{{g}}_{{t}} = {CLIPPED if clips else total}"
+
+
+def _filled(template: str, node: GraphNode, index: int, symbols: Symbols) -> str:
+    """Return a box's template with the symbols of its place in the graph."""
+    assert node.layer is not None
+    xs = [symbols.output(place) for place in node.inputs]
+    known: dict[str, str] = symbols.of_layer(node.layer)
+    owner = node.owner
+    declared = node.layer.parameters(*(symbols.shape(place) for place in node.inputs))
+    for local, parameter in declared.items():
+        known[local] = symbols.parameter(parameter.tied or f"{owner}.{local}")
+    known |= {f"x{k}": x for k, x in enumerate(xs, start=1)}
+    known |= {"x": xs[0], "h": symbols.output(index), "dh": symbols.delta(index)}
+    if template == "<affine>":
+        template = symbols.notation.affine
+        if getattr(node.layer, "ntk", False):
+            template = template.replace("<x>", r"\frac{1}{\sqrt{n}} <x>")
+    if "b" not in declared:
+        template = template.replace(" + <b>", "").replace("<b> + ", "")
+    for mark, joint in (("<xs+>", " + "), ("<xs*>", r" \odot "), ("<xs,>", ", ")):
+        template = template.replace(mark, joint.join(xs))
+    return fill(template, known)
+
+
+def substituted(template: str, values: Mapping[str, Any]) -> str:
+    """Return a template with numbers in place of its markers."""
+    return fill(template, {name: value if isinstance(value, str) else number(value) for name, value in values.items()})

@@ -1,0 +1,154 @@
+"""Where an output comes from: the terms of each kind of box, forward."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy
+
+import clearprop.layers as boxes
+from clearprop.layers.windows import pair
+from clearprop.trace.formulas import box_formula, substituted
+from clearprop.trace.notation import Symbols, number
+from clearprop.trace.parts import Cell, Factor, Part, Term, product
+
+if TYPE_CHECKING:
+    from clearprop.trace.trace import Trace
+
+__all__ = ["forward_terms"]
+
+SELECTS = (  # each output is a sum of inputs with fixed weights
+    boxes.Add, boxes.Concatenate, boxes.Flatten, boxes.Reshape, boxes.Slice, boxes.Transpose, boxes.Sum, boxes.Mean,
+    boxes.AveragePool2D, boxes.MaxPool2D, boxes.Dropout,
+)  # fmt: skip
+ONE_BY_ONE = {  # an output as a function of one input, of parameters and of statistics
+    boxes.Scale: r"<s> \cdot <x>",
+    boxes.PReLU: r"\max(0, <x>) + <slope> \cdot \min(0, <x>)",
+    boxes.BatchNorm: r"<gain> \cdot \frac{<x> - <mean>}{<deviation>} + <bias>",
+    boxes.LayerNorm: r"<gain> \cdot \frac{<x> - <mean>}{<deviation>} + <bias>",
+    boxes.Softmax: r"\frac{e^{<x>}}{<sum>}",
+    boxes.LogSoftmax: r"<x> - \ln <sum>",
+    boxes.GaussianNoise: r"<x> + <noise>",
+    boxes.Parametric: r"(1 - <alpha>) \cdot <x> + <alpha> \cdot <g>",
+}
+
+
+def forward_terms(trace: Trace, index: int, cell: Cell) -> Part:
+    """Return the terms of a cell of a node's output."""
+    node = trace.graph.nodes[index]
+    layer = node.layer
+    if layer is None:
+        return Part((product(trace.output_factor(index, cell)),))
+    if isinstance(layer, boxes.Dense | boxes.TransposedDense | boxes.Maxout | boxes.Conv2D | boxes.MatMul):
+        return Part(tuple(_products(trace, index, layer, cell)))
+    if isinstance(layer, boxes.Multiply):
+        return Part((product(*(trace.output_factor(source, cell) for source in node.inputs)),))
+    if isinstance(layer, boxes.Embedding):
+        code = trace.output_factor(node.inputs[0], cell[:-1])
+        return Part((product(trace.parameter(index, "W").factor((int(code.value), cell[-1]))),), note=f"{code.label}")
+    if isinstance(layer, SELECTS):
+        return Part(tuple(_selected(trace, index, cell)))
+    if isinstance(layer, tuple(ONE_BY_ONE)) or layer.elementwise:
+        return _one_by_one(trace, index, layer, cell)
+    return _whatever_matters(trace, index, cell)
+
+
+def _products(trace: Trace, index: int, layer: Any, cell: Cell) -> Iterator[Term]:
+    """Yield input times weight, and the bias."""
+    node = trace.graph.nodes[index]
+    row, unit = cell[0], cell[1]
+    (first, *others), shape = node.inputs, trace.graph.nodes[node.inputs[0]].shape
+    if isinstance(layer, boxes.MatMul):
+        *batch, line, column = cell[1:]
+        for k in range(shape[-1]):
+            left, right = (row, *batch, line, k), (row, *batch, k, column)
+            yield product(trace.output_factor(first, left), trace.output_factor(others[0], right))
+        return
+    weights = trace.parameter(index, "W")
+    if isinstance(layer, boxes.Conv2D):
+        (down, across), (above, before) = pair(layer.stride), pair(layer.padding)
+        for c, u, v in numpy.ndindex(weights.value.shape[1:]):
+            i, j = down * cell[2] + u - above, across * cell[3] + v - before
+            if 0 <= i < shape[1] and 0 <= j < shape[2]:
+                yield product(trace.output_factor(first, (row, c, i, j)), weights.factor((unit, c, u, v)))
+    else:
+        if isinstance(layer, boxes.Maxout):
+            unit = unit * layer.pieces + int(trace.passed.forward.kept[index][1][row, unit, 0])
+        scale = layer.factor(shape[0]) if isinstance(layer, boxes.Dense) else 1.0
+        extra = () if scale == 1.0 else (Factor("1/sqrt(n_in)", scale),)
+        for k in range(shape[0]):
+            place = (unit, k) if isinstance(layer, boxes.TransposedDense) else (k, unit)
+            yield product(trace.output_factor(first, (row, k)), weights.factor(place), *extra)
+    if "b" in trace.local_parameters(index):
+        yield product(trace.parameter(index, "b").factor((unit,)))
+
+
+def _selected(trace: Trace, index: int, cell: Cell) -> Iterator[Term]:
+    """Yield the inputs that a sum, a mean or a choice takes, with their weights: the slopes of a linear box."""
+    dxs, _ = trace.backward(index, _unit(trace, index, cell))
+    for source, dx in zip(trace.graph.nodes[index].inputs, dxs, strict=True):
+        weights: Any = dx
+        for place in numpy.argwhere(weights):
+            at = tuple(map(int, place))
+            weight = float(weights[at])
+            yield product(trace.output_factor(source, at), *(() if weight == 1.0 else (Factor("weight", weight),)))
+
+
+def _unit(trace: Trace, index: int, cell: Cell) -> Any:
+    """Return the gradient that is 1 in one cell of a node's output."""
+    unit = numpy.zeros_like(trace.passed.forward.outputs[index])
+    unit[cell] = 1.0
+    return unit
+
+
+def _one_by_one(trace: Trace, index: int, layer: Any, cell: Cell) -> Part:
+    node = trace.graph.nodes[index]
+    x, h = trace.output_factor(node.inputs[0], cell), trace.output_factor(index, cell)
+    known = [("x", x), *((name, p) for name, p in _parameters_at(trace, index, cell))]
+    kept = trace.passed.forward.kept[index]
+    if isinstance(layer, boxes.BatchNorm | boxes.LayerNorm):
+        shape = trace.passed.forward.outputs[index].shape
+        z, deviation = (float(numpy.broadcast_to(array, shape)[cell]) for array in kept[:2])
+        known += [("mean", Factor("mean", x.value - z * deviation)), ("deviation", Factor("deviation", deviation))]
+    elif isinstance(layer, boxes.Softmax | boxes.LogSoftmax):
+        share = h.value if isinstance(layer, boxes.Softmax) else numpy.exp(h.value)
+        known.append(("sum", Factor("sum of exponentials", float(numpy.exp(x.value) / share))))
+    elif isinstance(layer, boxes.GaussianNoise):
+        known.append(("noise", Factor("noise", h.value - x.value)))
+    elif isinstance(layer, boxes.Parametric):
+        context: Any = trace.passed.forward.contexts[index]
+        inner, _ = layer.activation.forward(context, {}, numpy.array([x.value]))
+        known.append(("g", Factor("g(x)", float(inner[0]))))
+    template = next((ONE_BY_ONE[kind] for kind in type(layer).__mro__ if kind in ONE_BY_ONE), None)
+    if template is None:
+        template = box_formula(layer).forward.replace("<xs,>", "<x>")
+    numbers = {**Symbols(trace.graph, "clearprop").of_layer(layer), **{name: item.value for name, item in known}}
+    return Part((Term(tuple(item for _, item in known), h.value),), substituted(template, numbers))
+
+
+def _parameters_at(trace: Trace, index: int, cell: Cell) -> Iterator[tuple[str, Factor]]:
+    """Yield what a box has learned for one place of a row."""
+    shape = trace.graph.nodes[index].shape
+    for local in trace.local_parameters(index):
+        seen = trace.parameter(index, local)
+        place = tuple(0 if size == 1 else at for size, at in zip(seen.value.shape, cell[1:], strict=True))
+        yield local, seen.factor(place) if len(shape) == len(seen.value.shape) else seen.factor(cell[1:])
+
+
+def _whatever_matters(trace: Trace, index: int, cell: Cell) -> Part:
+    """Return one term of all numbers of the row on which the output depends, where no rule says more."""
+    node = trace.graph.nodes[index]
+    dxs, gradients = trace.backward(index, _unit(trace, index, cell))
+    factors = [
+        trace.output_factor(source, tuple(map(int, place)))
+        for source, dx in zip(node.inputs, dxs, strict=True)
+        if dx is not None
+        for place in numpy.argwhere(dx)
+    ]
+    for local, gradient in gradients.items():
+        seen = trace.parameter(index, local)
+        factors += [seen.factor(tuple(map(int, place))) for place in numpy.argwhere(gradient)]
+    value = float(trace.passed.forward.outputs[index][cell])
+    arguments = ", ".join(number(item.value) for item in factors)
+    return Part((Term(tuple(factors), value),), rf"\operatorname{{{type(node.layer).__name__}}}({arguments})")

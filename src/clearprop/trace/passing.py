@@ -1,0 +1,121 @@
+"""The pass that a trace shows: forward, backward and the optimizer's step, on copies of everything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+
+from clearprop.engines import Batch, sparse
+from clearprop.engines.array import ArrayExecutor
+from clearprop.errors import ArgumentError
+from clearprop.optimizers import Optimizer
+from clearprop.state import TrainState
+from clearprop.trace.quantities import NodeTrace, ParameterTrace, TracedPass
+from clearprop.trace.trace import Trace
+from clearprop.validation import check_instance
+
+__all__ = ["trace_pass"]
+
+Array = Any
+
+
+def trace_pass(
+    executor: ArrayExecutor,
+    w: Array,
+    buffers: Array,
+    batch: Batch,
+    *,
+    training: bool,
+    seed: int,
+    optimizer: Optimizer,
+    state: TrainState | None,
+) -> Trace:
+    """Return the trace of one pass at the parameters `w`; see `Network.trace`. Nothing it is given changes."""
+    check_instance("trace", "optimizer", optimizer, Optimizer, "Adam(1e-3)")
+    state = _checked(state, w, optimizer) or TrainState(w, buffers, optimizer.new_slots(numpy, w), seed=seed)
+    dense = not any(sparse(x) for x in batch.inputs)  # dx of a sparse input would be dense
+    w, before = w.copy(), buffers.copy()
+    where: dict[str, Any] = {"training": training, "seed": state.seed, "step": state.step}
+    data, forward, backward = executor.passes(w, buffers.copy(), batch, wants_dx=dense, **where)
+    penalty, penalty_gradient = executor.penalty(w, batch.total_weight)
+    factors = optimizer.factors(executor.layout, numpy.ones_like(w))
+    rate: Any = optimizer.rate(state.step + 1)(state.step)
+    rate = rate if factors is None else rate * factors
+    slots = {name: slot.copy() for name, slot in state.slots.items()}
+    passed = TracedPass(
+        executor, w, before, batch, optimizer=optimizer, rate=rate, slots=slots, forward=forward, backward=backward,
+        **where,
+    )  # fmt: skip
+    parameters = _parameters(passed, penalty_gradient)
+    nodes = {}
+    for node, output, delta, ctx, kept in zip(
+        executor.graph.nodes, forward.outputs, backward.deltas, forward.contexts, forward.kept, strict=True
+    ):
+        layer, derivative = node.layer, None
+        if layer is not None and ctx is not None and layer.elementwise:
+            ((derivative,), _) = layer.backward(ctx, {}, kept, numpy.ones_like(output))
+        nodes[node.name] = NodeTrace(
+            node.name,
+            "Input" if layer is None else type(layer).__name__,
+            "x" if layer is None else "h" if layer.elementwise else "a",
+            output,
+            delta,
+            derivative,
+            parameters.get(node.name, {}),
+        )
+    loss, scores = executor.program.loss, forward.outputs[-1]
+    values, prediction = loss.values(numpy, scores, batch.target), loss.prediction(numpy, scores)
+    return Trace(nodes, data, penalty, scores, prediction, values, passed)
+
+
+def _checked(state: TrainState | None, w: Array, optimizer: Optimizer) -> TrainState | None:
+    """Return the state, or raise `ArgumentError` where its slots are not those of the optimizer."""
+    if state is None:
+        return None
+    check_instance("trace", "state", state, TrainState, "report.state")
+    expected = optimizer.new_slots(numpy, w)
+    if set(state.slots) != set(expected) or any(slot.shape != w.shape for slot in state.slots.values()):
+        raise ArgumentError(
+            f"trace: state remembers {sorted(state.slots)} of {len(state.parameters)} parameters, but "
+            f"{type(optimizer).__name__} needs {sorted(expected)} of {len(w)}; pass the optimizer and the state of the "
+            "same run."
+        )
+    return state
+
+
+def _parameters(passed: TracedPass, penalty_gradient: Array | None) -> dict[str, dict[str, ParameterTrace]]:
+    """Return what the optimizer's step makes of each parameter, by node and local name."""
+    executor, optimizer, w = passed.executor, passed.optimizer, passed.parameters
+    layout, gradient = executor.layout, passed.backward.gradient
+    total = gradient if penalty_gradient is None else gradient + penalty_gradient
+    clipped = optimizer.clip(numpy, total)
+    slots = {name: slot.copy() for name, slot in passed.slots.items()}
+    moved, decays = w.copy(), layout.decay_mask(w.dtype)
+    optimizer.update(numpy, moved, clipped, slots, passed.step + 1, passed.rate, decays)
+    executor.constrain(moved)
+    corrected = optimizer.corrected(slots, passed.step + 1)
+    clips = optimizer.clip_norm is not None or optimizer.clip_value is not None
+    views = {
+        name: layout.views(vector)
+        for name, vector in (("value", w), ("gradient", gradient), ("total", total), ("clipped", clipped),
+                             ("update", moved - w))
+    }  # fmt: skip
+    penalties = {} if penalty_gradient is None else layout.views(penalty_gradient)
+    slot_views = {name: layout.views(slot) for name, slot in slots.items()}
+    corrected_views = {name: layout.views(slot) for name, slot in corrected.items()}
+    found: dict[str, dict[str, ParameterTrace]] = {}
+    for name in layout:
+        node, _, local = name.rpartition(".")
+        penalised = name in executor.penalties
+        found.setdefault(node, {})[local] = ParameterTrace(
+            value=views["value"][name],
+            gradient=views["gradient"][name],
+            penalty=penalties[name] if penalised else None,
+            total=views["total"][name] if penalised else None,
+            clipped=views["clipped"][name] if clips else None,
+            slots={slot: view[name] for slot, view in slot_views.items()},
+            corrected={slot: view[name] for slot, view in corrected_views.items()},
+            update=views["update"][name],
+        )
+    return found

@@ -1,0 +1,56 @@
+"""Where an update comes from: the terms of penalties, clipping and the optimizer's rule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy
+
+from clearprop.trace.boxes import PENALTIES
+from clearprop.trace.formulas import optimizer_formula, substituted
+from clearprop.trace.notation import Symbols, number
+from clearprop.trace.parts import Cell, Factor, Part, Term, factor, product
+
+if TYPE_CHECKING:
+    from clearprop.trace.trace import Trace
+
+__all__ = ["step_terms"]
+
+
+def step_terms(trace: Trace, node: str, local: str, what: str, cell: Cell) -> Part:
+    """Return the terms of a cell on the way from the gradient of the penalty to the update."""
+    passed, name, traced = trace.passed, f"{node}.{local}", trace.nodes[node].parameters[local]
+    symbols, value = Symbols(trace.graph, "clearprop"), float(trace[f"{node}.{local}.{what}"][cell])
+    w, gradient = factor(name, traced.value, cell), factor(f"{name}.gradient", traced.gradient, cell)
+    if what == "penalty":
+        penalty = passed.executor.penalties[name]
+        template = PENALTIES.get(type(penalty))
+        numbers: dict[str, Any] = {**symbols.of_layer(penalty), "w": w.value}
+        share = rf"\frac{{1}}{{{number(passed.batch.total_weight)}}} \cdot " if penalty.per_row else ""
+        return Part((Term((w,), value),), share + substituted(template, numbers) if template else "")
+    if what == "total":
+        return Part((product(gradient), product(factor(f"{name}.penalty", traced.penalty, cell))))
+    whole = gradient if traced.total is None else factor(f"{name}.total", traced.total, cell)
+    if what == "clipped":
+        ratio = value / whole.value if whole.value else 1.0
+        return Part((product(whole, Factor("clipping", ratio)),))
+    g = whole if traced.clipped is None else factor(f"{name}.clipped", traced.clipped, cell)
+    rates = numpy.broadcast_to(numpy.asarray(passed.rate), passed.parameters.shape)
+    rate = Factor("learning rate", float(passed.executor.layout.views(rates)[name][cell]))
+    before = {slot: passed.executor.layout.views(old)[name] for slot, old in passed.slots.items()}
+    known: dict[str, Factor] = {"g": g, "w": w, "rate": rate, "t": Factor("step", float(passed.step + 1))}
+    for slot, old in before.items():
+        known[f"{slot}_before"] = factor(f"{name}.{slot} before", old, cell)
+        known[slot] = factor(f"{name}.{slot}", traced.slots[slot], cell)
+    for slot, new in traced.corrected.items():
+        known[f"{slot}_corrected"] = factor(f"{name}.{slot}_corrected", new, cell)
+    rule = optimizer_formula(passed.optimizer)
+    slot = what.removesuffix("_corrected")
+    template = rule.update if what == "update" else rule.slots[what] if slot == what else rule.corrected[slot]
+    if not passed.executor.layout[name].parameter.decays:
+        template = template.replace(r"- <rate> \cdot <weight_decay> \cdot <w> ", "")
+    factors = tuple(item for mark, item in known.items() if f"<{mark}>" in template)
+    numbers = {**symbols.of_layer(passed.optimizer), **{mark: item.value for mark, item in known.items()}}
+    constrained = what == "update" and name in passed.executor.constraints
+    note = f"and then {passed.executor.constraints[name]!r} holds" if constrained else ""
+    return Part((Term(factors, value),), substituted(template, numbers), note)

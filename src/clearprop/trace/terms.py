@@ -1,0 +1,263 @@
+"""Where the number in a cell comes from: its terms, factor by factor, and its formula with the numbers put in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy
+
+import clearprop.layers as boxes
+from clearprop.trace.boxes import LOSSES
+from clearprop.trace.formulas import Formula, box_formula, left_side, quantity_formula, substituted
+from clearprop.trace.forward_terms import forward_terms
+from clearprop.trace.notation import Symbols, number
+from clearprop.trace.parts import Cell, Factor, Part, Term, cells, factor, product
+from clearprop.trace.step_terms import step_terms
+
+if TYPE_CHECKING:
+    from clearprop.trace.trace import Trace
+
+__all__ = ["Explanation", "Factor", "Term", "explain"]
+
+SHOWN = 12  # terms written out in a formula; beyond it the first and the last stand for all
+MAX_UNITS = 4096  # backward passes made to tell the contributions of single numbers apart; beyond it those of rows
+
+
+@dataclass(frozen=True)
+class Explanation:
+    r"""Where one number of a trace comes from.
+
+    Attributes
+    ----------
+    name : str
+        The quantity, such as ``"dense_1.a"``.
+    cell : tuple of int
+        The place of the number in it.
+    value : float
+        The number.
+    formula : Formula
+        The formula of the whole quantity.
+    substituted : Formula
+        The formula of this cell with the numbers put in.
+    terms : tuple of Term
+        What the number is the sum of, each with its factors.
+    note : str
+        What else there is to know; mostly nothing.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> net = cp.Network([cp.Dense(1, initializer=cp.Constant(2.0)), cp.ReLU()], inputs=2)
+    >>> found = net.trace([[3.0, -1.0]], [5.0]).explain("dense_1.a", (0, 0))
+    >>> [[factor.value for factor in term.factors] for term in found.terms]
+    [[3.0, 2.0], [-1.0, 2.0], [0.0]]
+    >>> print(found.substituted.latex)
+    \left[ \mathbf{a}^{(1)} \right]_{0,0} = 3 \cdot 2 + (-1) \cdot 2 + 0 = 4
+    """
+
+    name: str
+    cell: Cell
+    value: float
+    formula: Formula
+    substituted: Formula
+    terms: tuple[Term, ...]
+    note: str = ""
+
+    @property
+    def sum(self) -> float:
+        """What the terms add up to: the value, but for rounding."""
+        return math.fsum(term.value for term in self.terms)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as dicts and lists of plain numbers and texts, formulas as LaTeX."""
+        terms = [
+            {"factors": [{"label": f.label, "value": f.value} for f in term.factors], "value": term.value}
+            for term in self.terms
+        ]
+        return {
+            "name": self.name, "cell": list(self.cell), "value": self.value, "formula": self.formula.latex,
+            "substituted": self.substituted.latex, "terms": terms, "sum": self.sum, "note": self.note,
+        }  # fmt: skip
+
+
+def explain(trace: Trace, name: str, cell: Cell, notation: str) -> Explanation:
+    """Return where the number at `cell` of a quantity comes from; the name and the cell are checked already."""
+    value = float(trace[name][cell])
+    part = _part(trace, name, cell)
+    symbol = left_side(trace, name, Symbols(trace.graph, notation))
+    place = ",".join(map(str, cell))
+    right = part.latex or _sum_of_products(part.terms)
+    result = "" if right == number(value) else f" = {number(value).strip('()')}"
+    shown = Formula(rf"\left[ {symbol} \right]_{{{place}}} = {right}{result}")
+    return Explanation(name, cell, value, quantity_formula(trace, name, notation), shown, part.terms, part.note)
+
+
+def _sum_of_products(terms: tuple[Term, ...]) -> str:
+    written = [r" \cdot ".join(number(factor.value) for factor in term.factors) for term in terms]
+    if len(written) > SHOWN:
+        written = [*written[: SHOWN - 2], r"\cdots", written[-1]]
+    return " + ".join(written) or "0"
+
+
+def _part(trace: Trace, name: str, cell: Cell) -> Part:
+    """Return the terms of a cell."""
+    if name.startswith("loss.") and "loss" not in trace.nodes:
+        return _loss(trace, name, cell)
+    node, quantity = trace.split(name)
+    index, traced = trace.place(node), trace.nodes[node]
+    local, _, what = quantity.partition(".")
+    if local in traced.parameters:
+        if what == "":
+            return Part((product(factor(name, traced.parameters[local].value, cell)),))
+        if what == "gradient":
+            return _gradient(trace, f"{node}.{local}", cell)
+        return step_terms(trace, node, local, what, cell)
+    if quantity == traced.symbol:
+        return forward_terms(trace, index, cell)
+    return _derivative(trace, index, cell) if quantity == "f'" else _delta(trace, index, cell)
+
+
+def _loss(trace: Trace, name: str, cell: Cell) -> Part:
+    last = trace.graph.output.name
+    scores, row = trace.nodes[last].symbol, cell[0]
+    if name == "loss.prediction":
+        linked = trace.passed.executor.program.loss.link == "Softmax"
+        reads = [(row, *rest) for rest in cells(trace.scores.shape[1:])] if linked else [cell]
+        factors = tuple(factor(f"{last}.{scores}", trace.scores, place) for place in reads)
+    else:
+        factors = tuple(factor("loss.prediction", trace.prediction, (row, *c)) for c in cells(trace.scores.shape[1:]))
+        factors += tuple(Factor(f"target[{row}]", float(t)) for t in numpy.ravel(trace.passed.batch.target[row]))
+    arguments = ", ".join(number(item.value) for item in factors)
+    kind = trace.passed.executor.program.loss.link if name == "loss.prediction" else None
+    function = kind or ("" if name == "loss.prediction" else type(trace.passed.executor.program.loss).__name__)
+    latex = rf"\operatorname{{{function}}}({arguments})" if function else arguments
+    return Part((Term(factors, float(trace[name][cell])),), latex)
+
+
+def _derivative(trace: Trace, index: int, cell: Cell) -> Part:
+    node = trace.graph.nodes[index]
+    assert node.layer is not None
+    (source,) = node.inputs
+    a, h = trace.output_factor(source, cell), trace.output_factor(index, cell)
+    numbers = {**Symbols(trace.graph, "clearprop").of_layer(node.layer), "x": a.value, "h": h.value}
+    latex = substituted((box_formula(node.layer).derivative or "").replace(r"\odot", r"\cdot"), numbers)
+    return Part((Term((a,), float(trace[f"{node.name}.f'"][cell])),), latex)
+
+
+def _delta(trace: Trace, index: int, cell: Cell) -> Part:
+    terms: list[Term] = []
+    latex = ""
+    if index == len(trace.graph.nodes) - 1:
+        term, latex = _at_scores(trace, index, cell)
+        terms.append(term)
+    for reader, node in enumerate(trace.graph.nodes):
+        if trace.nodes[node.name].delta is None or node.layer is None:
+            continue
+        for position, source in enumerate(node.inputs):
+            if source == index:
+                terms += _through(trace, reader, position, cell)
+                latex = ""
+    return Part(tuple(terms), latex)
+
+
+def _at_scores(trace: Trace, index: int, cell: Cell) -> tuple[Term, str]:
+    """Return the share of the row times the derivative of its loss."""
+    loss, batch = trace.passed.executor.program.loss, trace.passed.batch
+    share = float(batch.shares()[cell[0]])
+    slope = float(loss.gradient(numpy, trace.scores, batch.target)[cell])
+    label = "1/n" if batch.weight is None else f"weight[{cell[0]}] / sum of weights"
+    node = trace.graph.nodes[index].name
+    factors = (Factor(label, share), Factor(f"dloss[{cell[0]}]/d{node}{list(cell)}", slope))
+    found = LOSSES.get(type(loss))
+    if found is None or found.gradient != r"<p> - <t>":
+        return product(*factors), ""
+    p = float(trace.prediction[cell])
+    return product(*factors), rf"{number(share)} \cdot ({number(p)} - {number(round(p - slope, 12))})"
+
+
+def _through(trace: Trace, reader: int, position: int, cell: Cell) -> Iterator[Term]:
+    """Yield what the gradient at a box's output contributes to a cell of one of its inputs."""
+    node = trace.graph.nodes[reader]
+    layer, row = node.layer, cell[0]
+    if isinstance(layer, boxes.Dense):
+        weights, scale = trace.parameter(reader, "W"), layer.factor(trace.graph.nodes[node.inputs[0]].shape[0])
+        for unit in range(layer.units):
+            factors = (trace.delta_factor(reader, (row, unit)), weights.factor((cell[1], unit)))
+            yield product(*factors, *_scale(scale))
+        return
+    if layer is not None and layer.elementwise:
+        derivative = trace.nodes[node.name].derivative
+        yield product(trace.delta_factor(reader, cell), factor(f"{node.name}.f'", derivative, cell))
+        return
+    for place, dxs, _ in _unit_passes(trace, reader, row):
+        if dxs[position] is not None and dxs[position][cell] != 0.0:
+            slope = Factor(f"d{node.name}{list(place)}/dx{list(cell)}", float(dxs[position][cell]))
+            yield product(trace.delta_factor(reader, place), slope)
+
+
+def _scale(scale: float) -> tuple[Factor, ...]:
+    return () if scale == 1.0 else (Factor("1/sqrt(n_in)", scale),)
+
+
+def _unit_passes(trace: Trace, index: int, row: int | None) -> Iterator[tuple[Cell, Any, Any]]:
+    """Yield the backward pass of each unit gradient at a box's output that counts: its cell, dx and gradients.
+
+    The pass is linear in the gradient at the output, so the passes of its cells are the slopes of the output by all
+    that the box reads. `row` limits the cells to those of a row, unless the box joins rows.
+    """
+    node = trace.graph.nodes[index]
+    delta: Any = trace.nodes[node.name].delta
+    joins = isinstance(node.layer, boxes.BatchNorm) and trace.passed.training
+    for place in map(tuple, numpy.argwhere(delta)):
+        cell = tuple(int(i) for i in place)
+        if row is not None and cell[0] != row and not joins:
+            continue
+        unit = numpy.zeros_like(delta)
+        unit[cell] = 1.0
+        yield cell, *trace.backward(index, unit)
+
+
+def _gradient(trace: Trace, name: str, cell: Cell) -> Part:
+    """Return the terms of a parameter's gradient, over the rows and over the nodes that use the parameter."""
+    terms: list[Term] = []
+    note = ""
+    for index, names in enumerate(trace.graph.names()):
+        for local, used in names.items():
+            if used == name and trace.nodes[trace.graph.nodes[index].name].delta is not None:
+                found, single = _gradient_at(trace, index, local, cell)
+                terms += found
+                note = note if single else "the terms are the contributions of rows"
+    return Part(tuple(terms), note=note)
+
+
+def _gradient_at(trace: Trace, index: int, local: str, cell: Cell) -> tuple[list[Term], bool]:
+    node = trace.graph.nodes[index]
+    layer, n_rows = node.layer, trace.passed.batch.n_rows
+    delta: Any = trace.nodes[node.name].delta
+    if isinstance(layer, boxes.Dense):
+        place, source = (cell[-1],), node.inputs[0]
+        scale = layer.factor(trace.graph.nodes[source].shape[0])
+        deltas = [trace.delta_factor(index, (row, *place)) for row in range(n_rows)]
+        if local == "b":
+            return [product(d) for d in deltas], True
+        xs = [trace.output_factor(source, (row, cell[0])) for row in range(n_rows)]
+        return [product(x, d, *_scale(scale)) for x, d in zip(xs, deltas, strict=True)], True
+    if numpy.count_nonzero(delta) <= MAX_UNITS:
+        return [
+            product(
+                trace.delta_factor(index, place),
+                Factor(f"d{node.name}{list(place)}/d{local}{list(cell)}", float(gradients[local][cell])),
+            )
+            for place, _, gradients in _unit_passes(trace, index, None)
+            if gradients[local][cell] != 0.0
+        ], True
+    terms = []
+    for row in range(n_rows):
+        alone = numpy.zeros_like(delta)
+        alone[row] = delta[row]
+        _, gradients = trace.backward(index, alone)
+        terms.append(product(Factor(f"contribution of row {row}", float(gradients[local][cell]))))
+    return terms, False

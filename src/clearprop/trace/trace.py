@@ -1,0 +1,249 @@
+"""A trace: one pass with every quantity by name, each with its formula, its terms and a finite difference."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from clearprop.errors import ArgumentError, UnknownNameError
+from clearprop.graph import Graph
+from clearprop.trace import export
+from clearprop.trace.checks import CellCheck, check_cell, is_derivative
+from clearprop.trace.formulas import Formula, quantity_formula
+from clearprop.trace.parts import Cell, Factor, factor
+from clearprop.trace.quantities import DELTA_NAMES, NodeTrace, TracedPass
+from clearprop.trace.terms import Explanation, explain
+from clearprop.trace.walk import TraceStep, walk
+from clearprop.validation import show
+
+__all__ = ["Trace"]
+
+Array = Any
+
+
+@dataclass(frozen=True)
+class _Named:
+    """A parameter as it was in the pass, with its name."""
+
+    name: str
+    value: Array
+
+    def factor(self, cell: Cell) -> Factor:
+        return factor(self.name, self.value, cell)
+
+
+@dataclass(frozen=True, repr=False)
+class Trace(Mapping[str, Any]):
+    r"""One forward and one backward pass and the optimizer's step, every quantity by name.
+
+    ``trace["dense_1.delta"]`` reads a quantity, ``list(trace)`` names them. At each node: the output, called ``a``, of
+    an elementwise activation ``h``, of an input ``x``; ``f'`` of an activation; the gradient of the loss at the output,
+    ``delta``, ``dh`` or ``dx``. At each parameter, such as ``W``: its value, ``W.gradient`` of the data loss,
+    ``W.penalty``, ``W.total`` and ``W.clipped`` where there are such, what the optimizer remembers after the step
+    (``W.mean``, ``W.square_mean_corrected``, ...) and ``W.update``. At last ``loss.prediction`` and ``loss.values``.
+
+    Arrays have the rows first, and the network's dtype. They are those of the array engine, which is the reference of
+    the native one: whichever trains, the numbers are the same but for rounding.
+
+    Attributes
+    ----------
+    nodes : mapping of str to NodeTrace
+        The nodes in order.
+    loss, penalty : float
+        The loss of the data and the penalties.
+    scores, prediction : array of shape (n, n_outputs)
+        The output before and after the link.
+    losses : array of shape (n,)
+        The loss of each row.
+    passed : TracedPass
+        What was passed, and how.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> net = cp.Network([cp.Dense(2), cp.Tanh(), cp.Dense(1)], inputs=3, dtype="float64")
+    >>> trace = net.trace([[1.0, -2.0, 0.5]], [1.0], optimizer=cp.Adam(0.1))
+    >>> trace["dense_1.a"].shape, trace["dense_1.W.update"].shape
+    ((1, 2), (3, 2))
+    >>> [step.name for step in trace.steps() if step.phase == "backward"]
+    ['dense_2.delta', 'tanh_1.dh', "tanh_1.f'", 'dense_1.delta', 'input_1.dx']
+    >>> print(trace.formula("dense_1.delta").latex)
+    \mathbf{\delta}^{(1)} = \frac{\partial \ell}{\partial \mathbf{h}^{(1)}} \odot f'(\mathbf{a}^{(1)})
+    >>> [factor.label for factor in trace.explain("dense_1.delta", (0, 1)).terms[0].factors]
+    ['tanh_1.dh[0, 1]', "tanh_1.f'[0, 1]"]
+    >>> trace.check("dense_1.W.gradient", (2, 0)).error < 1e-8
+    True
+    """
+
+    nodes: Mapping[str, NodeTrace]
+    loss: float
+    penalty: float
+    scores: Array
+    prediction: Array
+    losses: Array
+    passed: TracedPass = field(compare=False)
+
+    def __getitem__(self, name: str) -> Array:
+        node, quantity = self.split(name)
+        known = self._quantities(node)
+        if quantity not in known:
+            names = [f"{node}.{item}" for item in known] or [*self.nodes, "loss"]
+            raise UnknownNameError(f"trace: no quantity {name!r}; known are {', '.join(names)}.")
+        return known[quantity]
+
+    def _quantities(self, node: str) -> dict[str, Array]:
+        if node in self.nodes:
+            return dict(self.nodes[node].quantities())
+        return {"prediction": self.prediction, "values": self.losses} if node == "loss" else {}
+
+    def __iter__(self) -> Iterator[str]:
+        places = [*self.nodes, *([] if "loss" in self.nodes else ["loss"])]
+        return (f"{node}.{quantity}" for node in places for quantity in self._quantities(node))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __str__(self) -> str:
+        return export.to_text(self)
+
+    __repr__ = __str__
+
+    # ---- the walk
+
+    def steps(self) -> tuple[TraceStep, ...]:
+        """Return the steps of the pass in the order of their computation, from x to the update."""
+        return tuple(walk(self))
+
+    # ---- formulas, terms and checks
+
+    def formula(self, name: str, notation: str = "clearprop") -> Formula:
+        """Return the formula of a quantity.
+
+        Parameters
+        ----------
+        name : str
+            The quantity.
+        notation : str, default="clearprop"
+            Whose symbols: ours, or those of ``"larochelle"``, ``"ufldl"``, ``"cmu"``, ``"toronto"`` or
+            ``"deep_learning_book"``. These have examples as columns, so that their W is the transpose of ours.
+        """
+        self[name]  # raises where there is none
+        return quantity_formula(self, name, notation)
+
+    def explain(self, name: str, cell: Sequence[int], notation: str = "clearprop") -> Explanation:
+        """Return where one number comes from: its terms, and its formula with the numbers put in.
+
+        Parameters
+        ----------
+        name : str
+            The quantity.
+        cell : sequence of int
+            The place of the number, such as ``(0, 2)``; negative numbers count from the end.
+        notation : str, default="clearprop"
+            As for `formula`.
+        """
+        return explain(self, name, self.cell(name, cell), notation)
+
+    def checkable(self, name: str) -> bool:
+        """Return whether a quantity is a derivative, which a finite difference can check."""
+        self[name]
+        return is_derivative(self, name)
+
+    def check(self, name: str, cell: Sequence[int]) -> CellCheck:
+        """Return one number of a derivative beside its finite difference, which is computed in float64.
+
+        Parameters
+        ----------
+        name : str
+            A gradient (``"dense_1.W.gradient"``, ``"dense_1.delta"``, ...) or ``f'``.
+        cell : sequence of int
+            The place of the number.
+
+        Raises
+        ------
+        ArgumentError
+            For a quantity that is no derivative.
+        """
+        return check_cell(self, name, self.cell(name, cell))
+
+    def cell(self, name: str, cell: Sequence[int]) -> Cell:
+        """Return a place in a quantity with its numbers counted from 0, or raise `ArgumentError`."""
+        shape = self[name].shape
+        try:
+            place = tuple(operator.index(at) for at in cell)
+        except TypeError:
+            place = ()
+        if len(place) != len(shape) or any(not -size <= at < size for at, size in zip(place, shape, strict=True)):
+            raise ArgumentError(f"trace: cell of {name!r}, of shape {shape}, must be a place in it, got {show(cell)}.")
+        return tuple(at % size for at, size in zip(place, shape, strict=True))
+
+    # ---- for other programs
+
+    def to_dict(self, notation: str = "clearprop") -> dict[str, Any]:
+        """Return all quantities with their formulas as dicts, lists, texts and floats.
+
+        Numbers that are not finite are the texts ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``, as JSON has none.
+        """
+        return export.to_dict(self, notation)
+
+    def to_json(self, notation: str = "clearprop") -> str:
+        """Return `to_dict` as JSON."""
+        return export.to_json(self, notation)
+
+    def to_dataframe(self) -> Any:
+        """Return a data frame of one number a row: ``quantity``, ``node``, ``phase``, ``cell`` and ``value``.
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+        """
+        return export.to_dataframe(self)
+
+    def _repr_html_(self) -> str:
+        return export.to_html(self)
+
+    # ---- for those who read the pass
+
+    @property
+    def graph(self) -> Graph:
+        """The graph that was passed through."""
+        graph: Graph = self.passed.executor.graph
+        return graph
+
+    def split(self, name: str) -> tuple[str, str]:
+        """Return the node and the quantity that a name consists of."""
+        node, _, quantity = name.partition(".")
+        return node, quantity
+
+    def place(self, node: str) -> int:
+        """Return the position of a node in the graph."""
+        return list(self.nodes).index(node)
+
+    def output_factor(self, index: int, cell: Cell) -> Factor:
+        """Return a number of a node's output."""
+        node = list(self.nodes.values())[index]
+        return factor(f"{node.name}.{node.symbol}", node.output, cell)
+
+    def delta_factor(self, index: int, cell: Cell) -> Factor:
+        """Return a number of the gradient at a node's output."""
+        node = list(self.nodes.values())[index]
+        return factor(f"{node.name}.{DELTA_NAMES[node.symbol]}", node.delta, cell)
+
+    def local_parameters(self, index: int) -> dict[str, Array]:
+        """Return the parameters that a node uses, its own or another's, by local name."""
+        views = self.passed.executor.layout.views(self.passed.parameters)
+        return {local: views[name] for local, name in self.graph.names()[index].items()}
+
+    def backward(self, index: int, dh: Array) -> tuple[tuple[Array | None, ...], dict[str, Array]]:
+        """Return what a node's backward rule makes of a gradient at its output."""
+        layer, context = self.graph.nodes[index].layer, self.passed.forward.contexts[index]
+        assert layer is not None
+        assert context is not None
+        return layer.backward(context, self.local_parameters(index), self.passed.forward.kept[index], dh)
+
+    def parameter(self, index: int, local: str) -> _Named:
+        """Return a parameter that a node uses, with its name."""
+        return _Named(self.graph.names()[index][local], self.local_parameters(index)[local])

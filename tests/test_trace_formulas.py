@@ -1,0 +1,264 @@
+"""Formulas, terms, finite differences and exports of traces, for every box."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from xml.etree import ElementTree
+
+import numpy
+import pytest
+
+import clearprop as cp
+from cases import LAYERS, LOSSES, OPTIMIZERS, assert_close
+from clearprop.trace import NOTATIONS
+
+N_CELLS = 6  # of each quantity, drawn at random
+
+
+def traced(case, training=False, optimizer=None):
+    """Return the trace of a network that ends in the box, flattened, and a dense layer."""
+    xs = [cp.Input(shape) for shape in case.shapes]
+    box = dataclasses.replace(case.layer)(*xs)
+    flat = box if len(box.shape) == 1 else cp.Flatten()(box)
+    net = cp.Network(cp.Dense(2)(flat), inputs=xs, penalty=cp.L2(0.1), dtype="float64")
+    rows = case.inputs()
+    X = rows[0] if len(rows) == 1 else rows
+    return net.trace(X, numpy.ones((len(rows[0]), 2)), training=training, optimizer=optimizer)
+
+
+def some_cells(array):
+    """Return a few places of an array."""
+    places = list(numpy.ndindex(array.shape))
+    chosen = numpy.random.default_rng(0).permutation(len(places))[:N_CELLS]
+    return [places[k] for k in chosen]
+
+
+BOXES = [case for case in LAYERS if case.gradient]
+
+
+@pytest.mark.parametrize("training", [False, True], ids=["predicting", "training"])
+@pytest.mark.parametrize("case", BOXES, ids=lambda case: case.id)
+def test_terms_add_up_and_derivatives_are_finite_differences(case, training):
+    trace = traced(case, training, cp.AdamW(0.1, clip_norm=0.5))
+    for name in trace:
+        for cell in some_cells(trace[name]):
+            found = trace.explain(name, cell)
+            assert found.value == trace[name][cell]
+            assert abs(found.sum - found.value) <= 1e-12 * max(1.0, abs(found.value))
+            for term in found.terms:
+                for factor in term.factors:
+                    assert_is_the_number(trace, factor)
+            if trace.checkable(name):
+                # h^4 of the fifth derivative, and eps / h of the loss's rounding, relative to the largest number
+                assert trace.check(name, cell).error < 1e-7
+
+
+def assert_is_the_number(trace, factor):
+    """Assert that a factor named after a cell of the trace holds that number."""
+    name, bracket, place = factor.label.partition("[")
+    if bracket and name in trace:
+        assert factor.value == trace[name][tuple(json.loads("[" + place))]
+
+
+PRODUCTS = (
+    cp.Dense, cp.TransposedDense, cp.Maxout, cp.Conv2D, cp.MatMul, cp.Multiply, cp.Add, cp.Mean, cp.Sum, cp.MaxPool2D,
+    cp.AveragePool2D, cp.Concatenate, cp.Embedding,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("case", [c for c in BOXES if isinstance(c.layer, PRODUCTS)], ids=lambda case: case.id)
+def test_outputs_of_linear_boxes_are_sums_of_products_of_cells(case):
+    trace = traced(case)
+    node = list(trace.nodes.values())[len(case.shapes)]
+    for cell in some_cells(node.output):
+        for term in trace.explain(f"{node.name}.a", cell).terms:
+            assert math.prod(factor.value for factor in term.factors) == term.value
+            cells = [factor for factor in term.factors if factor.label.partition("[")[0] in trace]
+            assert cells  # a weight, or an input
+
+
+@pytest.mark.parametrize("notation", NOTATIONS)
+@pytest.mark.parametrize("case", BOXES, ids=lambda case: case.id)
+def test_every_quantity_has_a_formula_in_every_notation(case, notation):
+    trace = traced(case, optimizer=cp.Adam(clip_value=1.0))
+    for name in trace:
+        formula = trace.formula(name, notation)
+        assert "<" not in formula.latex.replace(" < ", "").replace("< <", "")  # every marker was replaced
+        assert formula.latex.count("{") == formula.latex.count("}")
+        parsed = ElementTree.fromstring(formula.mathml)
+        assert "".join(parsed.itertext()).strip()
+
+
+def test_the_notations_are_those_of_the_lectures():
+    net = cp.Network([cp.Dense(2), cp.ReLU(), cp.Dense(1)], inputs=2)
+    trace = net.trace([[1.0, 2.0]], [0.0])
+    affine = {name: trace.formula("dense_2.a", name).latex for name in NOTATIONS}
+    assert affine == {
+        "clearprop": r"\mathbf{a}^{(2)} = \mathbf{h}^{(1)} \, {\mathbf{W}}^{(2)} + {\mathbf{b}}^{(2)}",
+        "larochelle": r"\mathbf{a}^{(2)} = {\mathbf{b}}^{(2)} + {\mathbf{W}}^{(2)} \, \mathbf{h}^{(1)}",
+        "ufldl": r"\mathbf{z}^{(3)} = {\mathbf{W}}^{(2)} \, \mathbf{a}^{(2)} + {\mathbf{b}}^{(2)}",
+        "cmu": r"\mathbf{z}_{2} = {\mathbf{W}}_{2} \, \mathbf{y}_{1} + {\mathbf{b}}_{2}",
+        "toronto": r"\mathbf{z}_{2} = {\mathbf{W}}_{2} \, \mathbf{h}_{1} + {\mathbf{b}}_{2}",
+        "deep_learning_book": r"\mathbf{a}^{(2)} = {\mathbf{b}}^{(2)} + {\mathbf{W}}^{(2)} \, \mathbf{h}^{(1)}",
+    }
+    deltas = {name: trace.formula("dense_1.delta", name).latex.partition(" = ")[0] for name in NOTATIONS}
+    assert deltas == {
+        "clearprop": r"\mathbf{\delta}^{(1)}",
+        "larochelle": r"\nabla_{\mathbf{a}^{(1)}} \ell",
+        "ufldl": r"\mathbf{\delta}^{(2)}",
+        "cmu": r"\nabla_{\mathbf{z}_{1}} \mathrm{Div}",
+        "toronto": r"\mathbf{\delta}_{1}",
+        "deep_learning_book": r"\mathbf{g}^{(1)}",
+    }
+    with pytest.raises(cp.ArgumentError, match=r"notation must be one of 'clearprop', .*, got 'mine'"):
+        trace.formula("dense_1.a", "mine")
+
+
+@pytest.mark.parametrize("case", LOSSES, ids=lambda case: repr(case.loss))
+def test_every_loss_has_formulas_and_terms(case):
+    net = cp.Network([cp.Dense(case.n_outputs)], inputs=3, loss=case.loss, dtype="float64")
+    X, y = numpy.random.default_rng(0).normal(size=(4, 3)), case.raw(seed=0, n=4)
+    for weight in (None, [1.0, 2.0, 0.0, 4.0]):
+        trace = net.trace(X, y, weight)
+        for name in ("loss.prediction", "loss.values", "dense_1.delta", "dense_1.W.gradient"):
+            assert ElementTree.fromstring(trace.formula(name).mathml) is not None
+            for cell in some_cells(trace[name]):
+                found = trace.explain(name, cell)
+                assert abs(found.sum - found.value) <= 1e-12 * max(1.0, abs(found.value))
+        assert_close(trace.losses @ trace.passed.batch.shares(), trace.loss, k=4)
+
+
+def test_a_box_of_the_users_own_has_formulas_and_terms_too():
+    @dataclasses.dataclass(frozen=True)
+    class Cube(cp.Activation):
+        def forward(self, ctx, p, *xs):
+            return xs[0] ** 3, xs[0]
+
+        def derivative(self, ctx, kept):
+            return 3 * kept**2
+
+    trace = cp.Network([Cube(), cp.Dense(1)], inputs=1, dtype="float64").trace([[2.0]], [0.0])
+    assert trace.formula("cube_1.h").latex == r"\mathbf{h}^{(1)} = \operatorname{Cube}(\mathbf{x})"
+    assert trace.explain("cube_1.h", (0, 0)).substituted.latex.endswith(r"\operatorname{Cube}(2) = 8")
+    assert trace.check("cube_1.f'", (0, 0)).error < 1e-9
+
+
+# ---- the optimizer's step
+
+
+@pytest.mark.parametrize("case", OPTIMIZERS, ids=lambda case: repr(getattr(case, "optimizer", case)))
+def test_the_step_of_a_run_under_way_is_what_training_does_next(case):
+    optimizer = getattr(case, "optimizer", case)
+    X, y = numpy.random.default_rng(0).normal(size=(8, 3)), numpy.ones(8)
+    net = cp.Network([cp.Dense(4), cp.Tanh(), cp.Dense(1)], inputs=3, penalty=cp.L2(0.1), dtype="float64")
+    state = net.fit(X, y, optimizer=optimizer, epochs=3, batch_size=8, shuffle=False)[-1].state
+    before, slots = net.vector.copy(), {name: slot.copy() for name, slot in state.slots.items()}
+    trace = net.trace(X, y, training=True, optimizer=optimizer, state=state)
+    assert net.vector.tobytes() == before.tobytes()
+    assert all((state.slots[name] == slot).all() for name, slot in slots.items())
+    net.fit(X, y, optimizer=optimizer, epochs=1, batch_size=8, shuffle=False, state=state)
+    for name, moved in net.layout.views(net.vector - before).items():
+        assert_close(trace[f"{name}.update"], moved, k=64, scale=1.0)  # parameters of size 1
+        for slot, vector in state.slots.items():
+            assert_close(trace[f"{name}.{slot}"], net.layout.views(vector)[name], k=64, scale=1.0)
+
+
+def test_bias_correction_is_that_of_the_rule():
+    net = cp.Network([cp.Dense(2)], inputs=2, dtype="float64")
+    X, y, optimizer = [[1.0, -2.0]], [[0.5, 1.0]], cp.Adam(0.1)
+    state = net.fit(X, y, optimizer=optimizer, epochs=4)[-1].state
+    trace = net.trace(X, y, optimizer=optimizer, state=state)
+    mean, square_mean = (trace[f"dense_1.W.{name}_corrected"] for name in ("mean", "square_mean"))
+    assert_close(mean, trace["dense_1.W.mean"] / (1 - 0.9**5), k=4)
+    assert_close(trace["dense_1.W.update"], -0.1 * mean / (numpy.sqrt(square_mean) + 1e-8), k=64)
+
+
+def test_a_state_of_another_optimizer_is_refused():
+    net = cp.Network([cp.Dense(1)], inputs=1)
+    state = net.fit([[1.0]], [1.0], epochs=1)[-1].state
+    with pytest.raises(cp.ArgumentError, match=r"state remembers \['mean', 'square_mean'\] .* SGD needs \[\]"):
+        net.trace([[1.0]], [1.0], state=state)
+
+
+def test_clipping_is_shown():
+    net = cp.Network([cp.Dense(1, initializer=cp.Constant(2.0))], inputs=1, dtype="float64")
+    trace = net.trace([[3.0]], [5.0], optimizer=cp.SGD(0.1, clip_norm=1.0))  # gradient (3, 1)
+    assert_close(trace["dense_1.W.clipped"], [[3 / math.sqrt(10)]], k=4)
+    (term,) = trace.explain("dense_1.W.clipped", (0, 0)).terms
+    assert [factor.label for factor in term.factors] == ["dense_1.W.gradient[0, 0]", "clipping"]
+    assert "dense_1.W.clipped" not in net.trace([[3.0]], [5.0])
+
+
+def test_the_engine_that_trains_gives_the_gradient_of_the_trace():
+    X, y = numpy.random.default_rng(0).normal(size=(32, 5)), numpy.arange(32) % 3
+    layers = [cp.Dense(16), cp.ReLU(), cp.LayerNorm(), cp.Dense(3)]
+    for engine in ("auto", "array"):
+        net = cp.Network(layers, inputs=5, loss=cp.CrossEntropy(), dtype="float64", engine=engine)
+        trace = net.trace(X, y)
+        for name, value in net.gradient(X, y)[1].items():
+            assert_close(trace[f"{name}.gradient"], value, k=256)  # sums over 32 rows and 16 units
+
+
+# ---- walking and exporting
+
+
+def test_the_walk_visits_every_computed_quantity_once_in_order():
+    net = cp.Network([cp.Dense(2), cp.Tanh(), cp.Dense(1)], inputs=2, penalty=cp.L2(0.1))
+    trace = net.trace([[1.0, 2.0]], [1.0], optimizer=cp.Adam(clip_norm=1.0))
+    steps = trace.steps()
+    assert sorted(step.name for step in steps) == sorted(set(trace) - set(net.parameters))
+    order = ["forward", "loss", "backward", "gradient", "update"]
+    phases = [order.index(step.phase) for step in steps]
+    assert phases == sorted(phases)
+    assert all(step.shape == trace[step.name].shape for step in steps)
+
+
+def test_cells_that_do_not_exist_are_refused():
+    trace = cp.Network([cp.Dense(2)], inputs=2).trace([[1.0, 2.0]], [[1.0, 0.0]])
+    assert trace.explain("dense_1.a", (-1, -1)).cell == (0, 1)
+    for cell in ((0, 2), (0,), (0, 0, 0), (0, 0.5), "ab"):
+        with pytest.raises(cp.ArgumentError, match=r"cell of 'dense_1.a', of shape \(1, 2\), must be a place in it"):
+            trace.explain("dense_1.a", cell)
+    with pytest.raises(cp.ArgumentError, match=r"check takes a derivative, got 'dense_1.a'; there are input_1.dx"):
+        trace.check("dense_1.a", (0, 0))
+
+
+def test_json_holds_every_number():
+    net = cp.Network([cp.Dense(2), cp.Tanh(), cp.Dense(1)], inputs=2, dtype="float64")
+    trace = net.trace([[1.0, 2.0]], [1.0], optimizer=cp.Adam())
+    read = json.loads(trace.to_json("cmu"))
+    assert read == trace.to_dict("cmu")
+    assert read["loss"] == trace.loss
+    assert [quantity["name"] for quantity in read["quantities"]] == list(trace)
+    for quantity in read["quantities"]:
+        assert (numpy.array(quantity["values"]) == trace[quantity["name"]]).all()
+        assert quantity["formula"] == trace.formula(quantity["name"], "cmu").latex
+
+
+def test_numbers_that_are_not_finite_are_named_in_json():
+    net = cp.Network([cp.Dense(1)], inputs=1, dtype="float64")
+    net.parameters["dense_1.W"][...] = numpy.inf
+    with numpy.errstate(all="ignore"):
+        trace = net.trace([[1.0]], [1.0])
+    values = {quantity["name"]: quantity["values"] for quantity in json.loads(trace.to_json())["quantities"]}
+    assert values["dense_1.a"] == [["Infinity"]]
+    assert values["dense_1.W.update"] == [["NaN"]]
+
+
+def test_a_data_frame_has_a_row_for_each_number():
+    trace = cp.Network([cp.Dense(2)], inputs=2, dtype="float64").trace([[1.0, 2.0]], [[1.0, 0.0]])
+    frame = trace.to_dataframe()
+    assert len(frame) == sum(trace[name].size for name in trace)
+    row = frame[(frame["quantity"] == "dense_1.W.gradient") & (frame["cell"] == (1, 0))]
+    assert row["value"].item() == trace["dense_1.W.gradient"][1, 0]
+    assert row["phase"].item() == "gradient"
+
+
+def test_notebooks_show_a_table_with_escaped_text():
+    page = cp.Network([cp.Dense(2), cp.Tanh()], inputs=2).trace([[1.0, 2.0]], [[1.0, 0.0]])._repr_html_()
+    assert page.count("<tr>") == 1 + len(
+        cp.Network([cp.Dense(2), cp.Tanh()], inputs=2).trace([[1.0, 2.0]], [[1.0, 0.0]]).steps()
+    )
+    assert "<math" in page
