@@ -39,6 +39,7 @@ _HOMES = {
     "gradient_check": ["GradientReport", "check_gradient"],
     "optimality": ["OptimalityReport", "check_optimality"],
     "trace": ["CellCheck", "Explanation", "Formula", "Trace"],
+    "diagnosis": ["Diagnosis", "Finding", "LayerHealth"],
     "training": ["Callback", "EarlyStopping", "EpochReport", "TrainState", "pretrain", "train"],
     "estimators": ["AutoEncoder", "Classifier", "MLPClassifier", "MLPRegressor", "Regressor"],
     "installation": ["show_config"],

@@ -9,6 +9,7 @@ import numpy
 
 from clearprop.batches import check_finite, check_inputs, make_batch
 from clearprop.derivatives import hessian_vector_pass, input_gradients, jacobians
+from clearprop.diagnosis import Diagnosis, diagnose_pass
 from clearprop.engines import Batch, Executor, Program
 from clearprop.engines.array import ArrayExecutor
 from clearprop.errors import ArgumentError
@@ -265,6 +266,52 @@ class EvaluatedNetwork(ABC):
             optimizer=SGD() if optimizer is None else optimizer,
             state=state,
         )
+
+    def diagnose(self, X: Any, y: Any, sample_weight: Any = None, *, optimizer: Optimizer | None = None) -> Diagnosis:
+        """Return what keeps the network from learning these rows, with definitions, counts and remedies.
+
+        It reads the trace of one pass in prediction mode, and the loss that one step of the optimizer would lead to.
+        Dead and saturated units, vanishing and exploding gradients, updates of the wrong size, a learning rate that is
+        too high or too low, unscaled inputs, and the first value that is not finite are found; `Finding` lists them.
+        Such a value is reported and raises no error. Statistics are over all rows, whatever their weights.
+
+        Parameters
+        ----------
+        X, y, sample_weight : array-like
+            As for `loss`. A few hundred rows are enough; what is dead on few rows may live on others.
+        optimizer : Optimizer or None
+            Whose first step is judged; by default plain gradient descent at 0.01.
+
+        Raises
+        ------
+        DataError
+            For rows that do not fit, as from `loss`.
+        NoGradientError
+            If the network holds a box without a gradient, such as Step.
+
+        Examples
+        --------
+        >>> import clearprop as cp
+        >>> net = cp.Network([cp.Dense(4, bias_initializer=cp.Constant(-9.0)), cp.ReLU(), cp.Dense(1)], inputs=1)
+        >>> diagnosis = net.diagnose([[-1.0], [0.0], [1.0]], [1.0, 0.0, 1.0])
+        >>> for finding in diagnosis.findings:
+        ...     print(f"{finding.kind}: {finding.message}")
+        dead units: 4 of 4 units put out 0 on all 3 rows (number 0, 1, 2, 3)
+        vanishing gradient: the RMS of delta is 0 at 'dense_1' and 0.272 at 'dense_2'
+        """
+        optimizer = SGD() if optimizer is None else optimizer
+        double = self if self.program.dtype == numpy.float64 else self.astype(numpy.float64)
+        with numpy.errstate(all="ignore"):  # what overflows is a finding
+            return diagnose_pass(
+                self.program.graph,
+                self.layout,
+                double.vector,
+                self.trace(X, y, sample_weight, optimizer=optimizer),
+                optimizer,
+                double.executor(),
+                double.buffer_vector,
+                double.batch(X, y, sample_weight),
+            )
 
     def _check_vector(self, vector: Any) -> Array:
         n = self.layout.size
