@@ -41,7 +41,9 @@ _HOMES = {
     "trace": ["CellCheck", "Explanation", "Formula", "Trace"],
     "diagnosis": ["Diagnosis", "Finding", "LayerHealth"],
     "training": ["Callback", "EarlyStopping", "EpochReport", "TrainState", "pretrain", "train"],
-    "estimators": ["AutoEncoder", "Classifier", "MLPClassifier", "MLPRegressor", "Regressor"],
+    "estimators": [
+        "AutoEncoder", "Classifier", "MLPClassifier", "MLPRegressor", "NetworkRows", "Regressor", "network_rows",
+    ],
     "installation": ["show_config"],
     "errors": [
         "ArgumentError", "ClearpropError", "DataError", "DataWarning", "GradientCheckError", "MissingExtraError",

@@ -67,13 +67,11 @@ def _network(network: Network) -> dict[str, Any]:
 
 def _table(stored: StoredModel, entry: dict[str, Any]) -> dict[str, Any]:
     preprocessing = stored.model.preprocessing_
-    names = [*preprocessing.numbers, *preprocessing.flags]
-    embedded = [f"{column.name} = {level}" for column in preprocessing.embedded for level in column.levels]
     return {
         "class": entry["class"],
         "parameters": entry["parameters"],
         "target": {"name": stored.target, "task": stored.task, **entry["target"]},
-        "inputs": names + embedded,
+        "inputs": [name for names in preprocessing.names for name in names],
         "preprocessing": entry["preprocessing"],
         "features": [list(row) for row in preprocessing.summary().rows],
         "networks": entry["members"],

@@ -3,6 +3,16 @@
 from clearprop.estimators.autoencoder import AutoEncoder
 from clearprop.estimators.classifier import MLPClassifier
 from clearprop.estimators.regressor import MLPRegressor
+from clearprop.estimators.rows import NetworkRows, network_of, network_rows
 from clearprop.estimators.tables import Classifier, Regressor
 
-__all__ = ["AutoEncoder", "Classifier", "MLPClassifier", "MLPRegressor", "Regressor"]
+__all__ = [
+    "AutoEncoder",
+    "Classifier",
+    "MLPClassifier",
+    "MLPRegressor",
+    "NetworkRows",
+    "Regressor",
+    "network_of",
+    "network_rows",
+]

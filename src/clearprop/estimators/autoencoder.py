@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from clearprop.errors import ArgumentError
 from clearprop.estimators.options import CONSTRAINTS, LOSSES, hidden_activations, unit_counts
+from clearprop.estimators.rows import Names, column_names
 from clearprop.layers import Dense, Dropout, GaussianNoise, Layer, TransposedDense
 from clearprop.losses import Loss, SparseReconstruction, SquaredError
 from clearprop.network import Network
@@ -226,6 +227,10 @@ class AutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         check_is_fitted(self)
         return self._part("decoder").predict(check_array(X, dtype=(numpy.float64, numpy.float32)))
+
+    def _network_rows(self, X: Any, y: None = None) -> tuple[Array, Array, Names]:
+        X = validate_data(self, X, dtype=(numpy.float64, numpy.float32), reset=False)
+        return X, X, column_names(self)
 
     def _layers(self, n_features: int) -> tuple[list[Layer], list[Layer]]:
         """Return the boxes of encoder and decoder that the parameters describe."""

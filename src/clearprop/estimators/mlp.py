@@ -20,6 +20,7 @@ from clearprop.estimators.bookkeeping import HeldOut
 from clearprop.estimators.hooks import Hooks
 from clearprop.estimators.inference import FittedNetwork
 from clearprop.estimators.options import CONSTRAINTS, build_graph, hidden_sizes, initialize, make_optimizer
+from clearprop.estimators.rows import Names, column_names
 from clearprop.estimators.solvers import Solvers
 from clearprop.losses import Loss
 from clearprop.network import Network
@@ -197,6 +198,11 @@ class BaseMLP(ABC, Solvers, FittedNetwork, CallbackSupportMixin, BaseEstimator):
     def _batch(self, X: Array, y: Array, weight: Array | None) -> Batch:
         X = X.tocsr() if scipy.sparse.issparse(X) else X
         return self.network_.batch(X, self._target(y), weight)
+
+    def _network_rows(self, X: Any, y: Any) -> tuple[Array, Array, Names]:
+        X, y = self._check_data(X, y, reset=False, incremental=True)
+        X = X.tocsr() if scipy.sparse.issparse(X) else X
+        return X, self._target(y), column_names(self)
 
     def _snapshot(self) -> dict[str, Any]:
         """Return what a copy of the estimator needs to predict as it would now."""

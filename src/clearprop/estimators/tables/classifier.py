@@ -156,15 +156,17 @@ class Classifier(ClassifierMixin, TableEstimator):
             weight = factors if weight is None else weight[chosen] * factors
         return self._fit(table, self._encode(y), weight, None if several else codes, validation)
 
-    def _encode(self, y: Any) -> Array:
+    def _encode(self, y: Any, name: str = "y_val") -> Array:
         """Return the place of each row's class in `classes_`, or its labels."""
         if self.target_.several:
             if not numpy.isin(y, (0, 1)).all():
-                raise DataError("y_val must hold labels, 0 or 1, as y does; got other numbers.")
+                raise DataError(f"{name} must hold labels, 0 or 1, as in training; got other numbers.")
             return y.astype(numpy.float32)
         unknown = numpy.setdiff1d(y, self.classes_)
         if unknown.size:
-            raise DataError(f"y_val holds {show(unknown.tolist()[0])}, which is no class in y; leave its rows out.")
+            raise DataError(
+                f"{name} holds {show(unknown.tolist()[0])}, which is no class in y of training; leave its rows out."
+            )
         return numpy.searchsorted(self.classes_, y)
 
     def _weighted(self, y: Any, trained: Any, name: str) -> tuple[Array, Array]:

@@ -20,12 +20,14 @@ from sklearn.utils.validation import (
 )
 
 from clearprop.errors import ArgumentError, DataError
+from clearprop.estimators.rows import Names
 from clearprop.estimators.tables.attributions import gradients_times_inputs
 from clearprop.estimators.tables.frame import is_frame, table_of
 from clearprop.estimators.tables.preprocessing import Preprocessing
 from clearprop.estimators.tables.recipe import PRESETS, Recipe
 from clearprop.estimators.tables.saving import SavedEstimator
 from clearprop.estimators.tables.table import Table
+from clearprop.estimators.tables.target import ClassTarget, NumberTarget
 from clearprop.estimators.tables.training import HeldOut, Task, as_fed, train_members
 from clearprop.training.progress import progress
 
@@ -47,6 +49,8 @@ class TableEstimator(SavedEstimator):
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
+
+    target_: ClassTarget | NumberTarget
 
     preset: Any
     categorical_features: Any
@@ -147,6 +151,19 @@ class TableEstimator(SavedEstimator):
         check_is_fitted(self, "members_")
         fed = as_fed(self.preprocessing_.transform(self._table(X, reset=False)))
         return self.target_.mean_prediction(member.scores(fed) for member in self.members_)
+
+    @abstractmethod
+    def _encode(self, y: Any, name: str = "y_val") -> Array:
+        """Return a target that was not trained on, called `name`, as the networks learn it."""
+
+    def _network_rows(self, X: Any, y: Any) -> tuple[Any, Array, Names]:
+        table = self._table(X, reset=False)
+        y = _column(table, y, "y")
+        n_columns = y.shape[1] if y.ndim == 2 else 1
+        if n_columns != self.target_.n_columns:
+            raise DataError(f"y must have {self.target_.n_columns} column(s), as in training, got shape {y.shape}.")
+        names = tuple(map(tuple, self.preprocessing_.names))
+        return as_fed(self.preprocessing_.transform(table)), self._encode(y, "y"), names
 
     def attributions(self, X: Any) -> Array:
         """Return what each column contributes to each prediction: gradient times input.

@@ -138,6 +138,12 @@ class Preprocessing:
         embedded = [[column.name] * len(column.levels) for column in self.embedded]
         return [names for names in (numbers, flags) if names] + embedded
 
+    @property
+    def names(self) -> list[list[str]]:
+        """What each column of each matrix that `transform` returns is; none where no column tells anything."""
+        embedded = [[f"{column.name} = {level}" for level in _level_names(column)] for column in self.embedded]
+        return [names for names in (self.numbers, self.flags) if names] + embedded
+
     def transform(self, table: Table) -> list[Array]:
         """Return what the network reads.
 
@@ -223,8 +229,12 @@ class Preprocessing:
         return cls(columns, dropped, max_flags)
 
 
+def _level_names(column: CategoryColumn) -> list[str]:
+    return ["(missing)" if level is None else level for level in column.levels]
+
+
 def _flag_names(column: CategoryColumn) -> list[str]:
-    levels = ["(missing)" if level is None else level for level in column.levels]
+    levels = _level_names(column)
     return [f"{column.name} = {level}" for level in (levels[1:] if len(levels) == 2 else levels)]
 
 

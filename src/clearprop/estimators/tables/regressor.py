@@ -141,7 +141,7 @@ class Regressor(RegressorMixin, TableEstimator):
         validation = None if others is None else (others[0], self._encode(others[1]), None)
         return self._fit(table, self._encode(y), weight, None, validation)
 
-    def _encode(self, y: Any) -> Array:
+    def _encode(self, y: Any, name: str = "y_val") -> Array:
         """Return the scaled numbers, a column an output."""
         return self.target_.encode(_numbers(y)).astype(numpy.float32)
 

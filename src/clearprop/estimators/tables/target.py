@@ -76,6 +76,11 @@ class ClassTarget(Target):
         """Outputs of the network."""
         return len(self.labels)
 
+    @property
+    def n_columns(self) -> int:
+        """Columns of the target: one of classes, or one a label."""
+        return len(self.labels) if self.several else 1
+
     def loss(self, smoothing: float) -> Loss:
         """Return the loss; labels that do not exclude one another are not smoothed."""
         if self.several:
@@ -190,6 +195,11 @@ class NumberTarget(Target):
     def n_outputs(self) -> int:
         """Outputs of the network: one a column, or one a quantile."""
         return len(self.quantiles or self.mean)
+
+    @property
+    def n_columns(self) -> int:
+        """Columns of the target."""
+        return len(self.mean)
 
     def loss(self, smoothing: float) -> Loss:
         """Return the loss."""
