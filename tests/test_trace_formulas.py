@@ -108,7 +108,7 @@ def test_the_notations_are_those_of_the_lectures():
         "clearprop": r"\mathbf{\delta}^{(1)}",
         "larochelle": r"\nabla_{\mathbf{a}^{(1)}} \ell",
         "ufldl": r"\mathbf{\delta}^{(2)}",
-        "cmu": r"\nabla_{\mathbf{z}_{1}} \mathrm{Div}",
+        "cmu": r"\nabla_{\mathbf{z}_{1}} \text{Div}",
         "toronto": r"\mathbf{\delta}_{1}",
         "deep_learning_book": r"\mathbf{g}^{(1)}",
     }

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from clearprop.graph import Graph
 from clearprop.parameters import Layout
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
 __all__ = ["Summary", "SummaryRow", "aligned", "summarize"]
+
+HEAD = ["node", "box", "inputs", "shape", "parameters"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -45,14 +52,42 @@ class Summary:
         """Number of learned numbers in all."""
         return sum(row.n_parameters for row in self.rows)
 
+    def _lines(self) -> list[list[str]]:
+        """Return the texts of the table: head, nodes, total."""
+        rows = [[r.name, r.box, ", ".join(r.inputs), str(r.shape), f"{r.n_parameters:,}"] for r in self.rows]
+        return [HEAD, *rows, ["total", "", "", "", f"{self.n_parameters:,}"]]
+
     def __str__(self) -> str:
-        head = ["node", "box", "inputs", "shape", "parameters"]
-        lines = [head]
-        lines += [[r.name, r.box, ", ".join(r.inputs), str(r.shape), f"{r.n_parameters:,}"] for r in self.rows]
-        lines += [["total", "", "", "", f"{self.n_parameters:,}"]]
-        return aligned(lines, right=(4,))
+        return aligned(self._lines(), right=(4,))
 
     __repr__ = __str__
+
+    def __rich__(self) -> Table:
+        """Return the table for consoles of rich: ``rich.print(net.summary())``."""
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        head, *rows, total = self._lines()
+        table = Table(box=box.SIMPLE_HEAD, show_footer=True)
+        for place, (name, last) in enumerate(zip(head, total, strict=True)):
+            table.add_column(name, Text(last), justify="right" if place == 4 else "left")
+        for row in rows:
+            table.add_row(*map(Text, row))
+        return table
+
+    def _repr_html_(self) -> str:
+        """Return the table for notebooks."""
+        head, *rows, total = ([html.escape(text) for text in line] for line in self._lines())
+        body = "".join(f'<tr><th scope="row">{name}</th>{_cells(cells, "td")}</tr>' for name, *cells in rows)
+        return (
+            f"<table><thead><tr>{_cells(head, 'th')}</tr></thead><tbody>{body}</tbody>"
+            f'<tfoot><tr><th scope="row">{total[0]}</th>{_cells(total[1:], "td")}</tr></tfoot></table>'
+        )
+
+
+def _cells(texts: Sequence[str], tag: str) -> str:
+    return "".join(f"<{tag}>{text}</{tag}>" for text in texts)
 
 
 def aligned(lines: Sequence[Sequence[str]], right: Collection[int] = ()) -> str:

@@ -82,7 +82,7 @@ def test_what_does_not_fit_is_named():
         cp.network_rows(model, X, ["never", *CLASSES[1:]])
     with pytest.raises(cp.DataError, match=r"y must have 1 column\(s\), as in training, got shape \(40, 2\)"):
         cp.network_rows(model, X, X[:, :2])
-    with pytest.raises(cp.ArgumentError, match="member must be below 1, .* of this Classifier, got 1"):
+    with pytest.raises(cp.ArgumentError, match=r"member must be below 1, .* of this Classifier, got 1"):
         cp.network_rows(model, X, CLASSES, 1)
     with pytest.raises(cp.ArgumentError, match="got Pipeline; of a pipeline pass the last step"):
         cp.network_rows(make_pipeline(StandardScaler(), model), X, CLASSES)

@@ -1,8 +1,8 @@
 r"""The formulas of the boxes, losses, penalties and optimizers, as LaTeX.
 
 Markers: ``<x>`` or ``<x1>``, ``<x2>`` the inputs, ``<h>`` the output, ``<dh>`` the gradient at the output, ``<W>`` and
-the like the parameters, names of fields (``<slope>``) the numbers a box was made with. The equations themselves are
-explained in the docstrings of the boxes.
+the like the parameters, ``<scale>`` the factor of a dense layer in the NTK parametrization, names of fields
+(``<slope>``) the numbers a box was made with. The equations themselves are explained in the docstrings of the boxes.
 """
 
 from __future__ import annotations
@@ -66,8 +66,10 @@ _CONVOLVED = r"<W> \ast <x> + <b>"
 
 BOXES: Mapping[type, BoxFormula] = {
     boxes.Dense: BoxFormula(
-        r"<affine>", r"<dh> \, <W>^{\top}", {"W": r"<x>^{\top} <dh>", "b": rf"{_SUM} <dh>"},
-        columns=BoxFormula(r"<affine>", r"<W>^{\top} <dh>", {"W": r"<dh> \, <x>^{\top}", "b": r"<dh>"}),
+        r"<affine>", r"<scale> <dh> \, <W>^{\top}", {"W": r"<scale> <x>^{\top} <dh>", "b": rf"{_SUM} <dh>"},
+        columns=BoxFormula(
+            r"<affine>", r"<scale> <W>^{\top} <dh>", {"W": r"<scale> <dh> \, <x>^{\top}", "b": r"<dh>"}
+        ),
     ),
     boxes.TransposedDense: BoxFormula(
         r"<x> \, <W>^{\top} + <b>", r"<dh> \, <W>", {"W": r"<dh>^{\top} <x>", "b": rf"{_SUM} <dh>"},

@@ -92,14 +92,10 @@ def _phases(trace: Trace) -> dict[str, str]:
 
 
 def to_html(trace: Trace) -> str:
-    """Return a table of the steps, for notebooks: formulas as MathML where latex2mathml is installed."""
+    """Return a table of the steps, for notebooks."""
     lines = []
     for step in trace.steps():
-        formula = trace.formula(step.name)
-        try:
-            shown = formula.mathml
-        except MissingExtraError:
-            shown = f"<code>{html.escape(formula.latex)}</code>"
+        shown = trace.formula(step.name).mathml
         values = _dense(trace[step.name])
         part = numpy.array2string(values[:SHOWN], precision=4, max_line_width=100, threshold=SHOWN * SHOWN, edgeitems=2)
         lines.append(

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from clearprop.errors import MissingExtraError
 from clearprop.trace.boxes import BOXES, LOSSES, OPTIMIZERS, PENALTIES, BoxFormula, OptimizerFormula
 from clearprop.trace.notation import Symbols, fill, number
+from clearprop.trace.plain_text import plain_text
 
 if TYPE_CHECKING:
     from clearprop.graph.finished import GraphNode
@@ -37,29 +37,24 @@ class Formula:
     >>> trace = cp.Network([cp.Dense(2), cp.Tanh(), cp.Dense(1)], inputs=3).trace([[1.0, 2.0, 3.0]], [0.0])
     >>> print(trace.formula("tanh_1.f'").latex)
     f'(\mathbf{a}^{(1)}) = 1 - {\mathbf{h}^{(1)}}^2
-    >>> print(trace.formula("dense_2.a", notation="cmu").latex)
-    \mathbf{z}_{2} = \mathbf{W}_{2} \, \mathbf{y}_{1} + \mathbf{b}_{2}
+    >>> trace.formula("dense_2.a", notation="cmu").text
+    'z₂ = W₂ y₁ + b₂'
     """
 
     latex: str
 
     @property
     def mathml(self) -> str:
-        """As MathML, made by latex2mathml.
+        """As MathML, which browsers show."""
+        from latex2mathml.converter import convert  # it is needed for this alone
 
-        Raises
-        ------
-        MissingExtraError
-            If latex2mathml is not installed.
-        """
-        try:
-            from latex2mathml.converter import convert
-        except ImportError as error:
-            raise MissingExtraError(
-                "latex2mathml, which makes MathML, is not installed; run pip install 'clearprop[ui]', or take .latex."
-            ) from error
         text: str = convert(self.latex)
         return text
+
+    @property
+    def text(self) -> str:
+        """As a line of plain text, for terminals."""
+        return plain_text(self.mathml)
 
 
 def box_formula(layer: Layer, columns: bool = False) -> BoxFormula:
@@ -126,7 +121,7 @@ def slot_symbols(trace: Trace) -> dict[str, str]:
     """Return the symbols of what the optimizer remembers: after the step t, before it, and corrected."""
     named = {}
     for slot in trace.passed.slots:
-        letter = SLOTS.get(slot, rf"\mathrm{{{slot}}}".replace("_", r"\_"))
+        letter = SLOTS.get(slot, rf"\text{{{slot}}}".replace("_", " "))
         named[slot] = rf"\mathbf{{{letter}}}_{{t}}"
         named[f"{slot}_before"] = rf"\mathbf{{{letter}}}_{{t-1}}"
         named[f"{slot}_corrected"] = rf"\hat{{\mathbf{{{letter}}}}}_{{t}}"
@@ -249,10 +244,9 @@ def _filled(template: str, node: GraphNode, index: int, symbols: Symbols) -> str
         known[local] = symbols.parameter(parameter.tied or f"{owner}.{local}")
     known |= {f"x{k}": x for k, x in enumerate(xs, start=1)}
     known |= {"x": xs[0], "h": symbols.output(index), "dh": symbols.delta(index)}
-    if template == "<affine>":
-        template = symbols.notation.affine
-        if getattr(node.layer, "ntk", False):
-            template = template.replace("<x>", r"\frac{1}{\sqrt{n}} <x>")
+    template = template.replace("<affine>", symbols.notation.affine)
+    scale = r"\frac{1}{\sqrt{n}}" if getattr(node.layer, "ntk", False) else ""
+    template = template.replace("<scale> ", f"{scale} " if scale else "")
     if "b" not in declared:
         template = template.replace(" + <b>", "").replace("<b> + ", "")
     for mark, joint in (("<xs+>", " + "), ("<xs*>", r" \odot "), ("<xs,>", ", ")):

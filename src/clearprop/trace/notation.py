@@ -47,7 +47,7 @@ class Notation:
     prediction: str
     target: str
     columns: bool = True
-    affine: str = r"<W> \, <x> + <b>"
+    affine: str = r"<scale> <W> \, <x> + <b>"
 
 
 NOTATIONS: Mapping[str, Notation] = {
@@ -62,7 +62,7 @@ NOTATIONS: Mapping[str, Notation] = {
         prediction=r"\mathbf{p}",
         target=r"\mathbf{y}",
         columns=False,
-        affine=r"<x> \, <W> + <b>",
+        affine=r"<scale> <x> \, <W> + <b>",
     ),
     "larochelle": Notation(
         "Larochelle and Salakhutdinov: a = b + W h, gradients as nablas",
@@ -74,7 +74,7 @@ NOTATIONS: Mapping[str, Notation] = {
         loss=r"\ell(\mathbf{f}(\mathbf{x}), y)",
         prediction=r"\mathbf{f}(\mathbf{x})",
         target=r"\mathbf{e}(y)",
-        affine=r"<b> + <W> \, <x>",
+        affine=r"<b> + <scale> <W> \, <x>",
     ),
     "ufldl": Notation(
         "UFLDL tutorial: z and a, delta, J",
@@ -92,9 +92,9 @@ NOTATIONS: Mapping[str, Notation] = {
         pre=r"\mathbf{z}_{@}",
         post=r"\mathbf{y}_{@}",
         at_pre=None,
-        gradient=r"\nabla_{<s>} \mathrm{Div}",
+        gradient=r"\nabla_{<s>} \text{Div}",
         parameter=r"<w>_{@}",
-        loss=r"\mathrm{Div}(\mathbf{Y}, \mathbf{d})",
+        loss=r"\text{Div}(\mathbf{Y}, \mathbf{d})",
         prediction=r"\mathbf{Y}",
         target=r"\mathbf{d}",
     ),
@@ -119,7 +119,7 @@ NOTATIONS: Mapping[str, Notation] = {
         loss=r"J",
         prediction=r"\hat{\mathbf{y}}",
         target=r"\mathbf{y}",
-        affine=r"<b> + <W> \, <x>",
+        affine=r"<b> + <scale> <W> \, <x>",
     ),
 }
 
@@ -197,7 +197,7 @@ class Symbols:
         """Return the symbol of a parameter, such as ``dense_1.W``."""
         owner, _, local = name.rpartition(".")
         index = next(place for place, node in enumerate(self._graph.nodes) if node.name == owner)
-        symbol = PARAMETERS.get(local, rf"\mathrm{{{_text(local)}}}")
+        symbol = PARAMETERS.get(local, rf"\text{{{_text(local)}}}")
         return fill(self._numbered(self.notation.parameter, self._numbers[index]), {"w": symbol})
 
     def of_layer(self, layer: Any) -> dict[str, str]:

@@ -1,0 +1,169 @@
+"""``clearprop explain``: every quantity of one row's pass through a model."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from clearprop.cli.options import (
+    Parser,
+    add_missing,
+    add_quiet,
+    check_output,
+    integer,
+    note,
+    real,
+    write_text,
+)
+from clearprop.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from clearprop.cli.model_rows import ModelRows
+    from clearprop.trace import Trace, TraceStep
+
+__all__ = ["PHASES", "run"]
+
+SHOWN = 6  # numbers of a quantity that a terminal shows
+CHECKED = 100  # numbers of each derivative that --check compares, evenly spread
+NOTATIONS = ("clearprop", "larochelle", "ufldl", "cmu", "toronto", "deep_learning_book")
+PHASES = {
+    "forward": "Forward: from the row to the scores",
+    "loss": "Loss",
+    "backward": "Backward: from the loss to the row",
+    "gradient": "Gradients of the parameters",
+    "update": "One step of the optimizer",
+}
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        "explain",
+        "Show every quantity of one row's pass through a model, forward and backward, with its\n"
+        "formula: activations, gradients, and what one step of an optimizer would change.",
+    )
+    parser.add_argument("model", metavar="MODEL", help="what 'clearprop train' wrote, or net.save")
+    parser.add_argument("data", metavar="DATA", help="CSV or Parquet with the target's column, - for standard input")
+    parser.add_argument("--row", metavar="N", type=integer(0), required=True, help="which row of DATA, counted from 0")
+    parser.add_argument("--target", metavar="COL", help="the target's column; default: the one trained on")
+    parser.add_argument("--layer", metavar="NODE", help="this node alone, such as dense_1")
+    parser.add_argument(
+        "--check", action="store_true", help="compare derivatives with finite differences and show the largest error"
+    )
+    parser.add_argument(
+        "--notation", choices=NOTATIONS, default="clearprop", metavar="NAME",
+        help=f"whose symbols: {', '.join(NOTATIONS)}",
+    )  # fmt: skip
+    parser.add_argument("--optimizer", choices=("sgd", "adam"), default="sgd", help="whose step; default: sgd")
+    parser.add_argument("--lr", metavar="RATE", type=real(True), default=0.01, help="learning rate; default: 0.01")
+    parser.add_argument("--json", action="store_true", help="all numbers as JSON, on standard output")
+    parser.add_argument("--html", metavar="FILE", help="a page that needs nothing else")
+    parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
+    add_missing(parser)
+    add_quiet(parser)
+    return parser
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the verb and return its exit code."""
+    options = _parser().read(arguments)
+    if options.html is not None:
+        check_output(options.html, options.force, [options.model, options.data])
+
+    from clearprop.cli.model_rows import model_rows
+    from clearprop.optimizers import SGD, Adam
+
+    found = model_rows(options.model, options.data, options.target, options.na, options.row)
+    optimizer = {"sgd": SGD, "adam": Adam}[options.optimizer](options.lr)
+    trace = found.rows.network.trace(found.rows.X, found.rows.y, optimizer=optimizer)
+    if options.layer not in (None, "loss", *trace.nodes):
+        raise ArgumentError(f"--layer '{options.layer}': there is no such node; there are {', '.join(trace.nodes)}.")
+    steps = [step for step in trace.steps() if options.layer in (None, step.node)]
+    errors = {
+        step.name: _largest_error(trace, step.name) for step in steps if options.check and trace.checkable(step.name)
+    }
+    if options.html is not None:
+        from clearprop.cli.explain_page import explain_page
+
+        write_text(
+            options.html,
+            explain_page(trace, steps, options.notation, heading(found, options.row), found.rows.names, errors),
+        )
+        note(f"wrote {options.html}")
+    if options.json:
+        json.dump(_as_json(trace, found, options, errors), sys.stdout, allow_nan=False)
+        print()
+    elif options.html is None:
+        print(heading(found, options.row))
+        _show(trace, steps, options.notation, errors)
+    return 0
+
+
+def heading(found: ModelRows, row: int) -> str:
+    """Return which row it is, and what its target is."""
+    target = found.table.text(found.target)[0]
+    return f"row {row} of {found.table.source}: {found.target} is {target}"
+
+
+def _largest_error(trace: Trace, name: str) -> float:
+    """Return how far a derivative is from finite differences, at most, relative to its largest number."""
+    import numpy
+
+    size = trace[name].size
+    places = numpy.unique(numpy.linspace(0, size - 1, min(size, CHECKED)).astype(int))
+    cells = (numpy.unravel_index(place, trace[name].shape) for place in places)
+    return max(trace.check(name, tuple(map(int, cell))).error for cell in cells)
+
+
+def _as_json(trace: Trace, found: ModelRows, options: Any, errors: Mapping[str, float]) -> dict[str, Any]:
+    whole = trace.to_dict(options.notation)
+    if options.layer is not None:
+        whole["quantities"] = [q for q in whole["quantities"] if trace.split(q["name"])[0] == options.layer]
+    table = found.table
+    about = {
+        "row": options.row,
+        "target": found.target,
+        "values": {name: table.text(name)[0] for name in table.columns},
+    }
+    return {**about, "columns": [list(names) for names in found.rows.names], **whole, "errors": dict(errors)}
+
+
+def _show(trace: Trace, steps: Sequence[TraceStep], notation: str, errors: Mapping[str, float]) -> None:
+    """Print the steps, phase by phase, as wide as the terminal."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 160)
+    for phase, title in PHASES.items():
+        here = [step for step in steps if step.phase == phase]
+        if not here:
+            continue
+        table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
+        table.add_column("quantity", no_wrap=True)
+        table.add_column("formula", overflow="fold")
+        table.add_column("shape", no_wrap=True)
+        table.add_column("numbers", overflow="fold")
+        if errors:
+            table.add_column("error", justify="right", no_wrap=True)
+        for step in here:
+            cells = [step.name, trace.formula(step.name, notation).text, _shape(step), _numbers(trace[step.name])]
+            if errors:
+                cells.append(f"{errors[step.name]:.1e}" if step.name in errors else "")
+            table.add_row(*map(Text, cells))
+        console.print(table)
+    print(f"loss {trace.loss:.6g}, penalty {trace.penalty:.6g}")
+
+
+def _shape(step: TraceStep) -> str:
+    return " x ".join(map(str, step.shape))
+
+
+def _numbers(values: Any) -> str:
+    from clearprop.engines import sparse
+
+    flat = (values.toarray() if sparse(values) else values).ravel()
+    shown = "  ".join(f"{value:.5g}" for value in flat[:SHOWN])
+    return shown if flat.size <= SHOWN else f"{shown}  and {flat.size - SHOWN:,} more"

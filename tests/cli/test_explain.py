@@ -1,0 +1,138 @@
+"""``clearprop explain``: on a terminal, as JSON and as a page."""
+
+from __future__ import annotations
+
+import html.parser
+import json
+from pathlib import Path
+
+import numpy
+import pytest
+from flower_table import flower_rows, write_csv
+
+import clearprop as cp
+from clearprop.estimators.tables.reader import read_table
+
+
+def trace_of(model, data, row):
+    """Return the trace that the command should show, computed in Python."""
+    table = read_table(data).take(numpy.array([row]))
+    estimator = cp.load(model)
+    rows = cp.network_rows(estimator, table, numpy.array(table.text("species"), dtype=object))
+    return rows.network.trace(rows.X, rows.y), rows.names
+
+
+class Cells(html.parser.HTMLParser):
+    """Collects the numbers of a page, and whether anything in it could run."""
+
+    def __init__(self):
+        super().__init__()
+        self.numbers, self.tags = {}, set()
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.add(tag)
+        named = dict(attributes)
+        if "data-value" in named:
+            place = tuple(map(int, named["data-cell"].split(",")))
+            self.numbers.setdefault(named["data-quantity"], {})[place] = float(named["data-value"])
+
+
+def test_json_holds_the_trace_of_the_row(clearprop, model, flowers):
+    code, out, _ = clearprop("explain", model, flowers, "--row", "7", "--json")
+    assert code == 0
+    read = json.loads(out)
+    trace, names = trace_of(model, flowers, 7)
+    assert read["row"] == 7
+    assert read["values"] == {name: str(value) for name, value in flower_rows()[7].items()}
+    assert read["columns"] == [list(each) for each in names]
+    assert [quantity["name"] for quantity in read["quantities"]] == list(trace)
+    for quantity in read["quantities"]:
+        assert (numpy.array(quantity["values"]) == trace[quantity["name"]]).all()
+        assert quantity["formula"] == trace.formula(quantity["name"]).latex
+
+
+def test_the_terminal_shows_every_step_with_its_formula(clearprop, model, flowers):
+    code, out, _ = clearprop("explain", model, flowers, "--row", "0")
+    assert code == 0
+    assert out.startswith("row 0 of flowers.csv: species is setosa\n")
+    trace, _ = trace_of(model, flowers, 0)
+    shown = [line.split()[0] for line in out.splitlines() if line.startswith(" ") and "." in line.split(" ")[1]]
+    assert shown == [step.name for step in trace.steps()]
+    assert f"loss {trace.loss:.6g}" in out
+    assert trace.formula("dense_1.delta").text in out
+
+
+def test_one_layer_checked_in_another_notation(clearprop, model, flowers):
+    options = ("--layer", "dense_1", "--check", "--notation", "ufldl", "--optimizer", "adam", "--lr", "0.5")
+    code, out, _ = clearprop("explain", model, flowers, "--row", "0", *options)
+    assert code == 0
+    lines = {line.split()[0]: line for line in out.splitlines() if line.startswith(" dense_1.")}
+    assert list(lines)[:2] == ["dense_1.a", "dense_1.delta"]
+    assert "dense_1.W.square_mean_corrected" in lines
+    assert "z⁽" in lines["dense_1.a"]
+    for name in ("dense_1.delta", "dense_1.W.gradient", "dense_1.b.gradient"):
+        assert float(lines[name].split()[-1]) < 1e-4  # the network computes in float32, sums of some hundred terms
+    assert not any(name.startswith("dense_2") for name in lines)
+    _, out, _ = clearprop("explain", model, flowers, "--row", "0", "--layer", "dense_1", "--json")
+    assert {q["name"].split(".")[0] for q in json.loads(out)["quantities"]} == {"dense_1"}
+
+
+def test_the_page_holds_the_numbers_and_nothing_that_runs(clearprop, folder):
+    bad = "<img src=x onerror=alert(1)>"
+    rows = [{bad if name == "sepal_length" else name: value for name, value in row.items()} for row in flower_rows()]
+    rows[0]["species"] = rows[3]["species"] = "<b>setosa"
+    write_csv(folder / "t.csv", rows)
+    assert clearprop("train", "t.csv", "--target", "species", "--preset", "fast", "--epochs", "1")[0] == 0
+    code, out, err = clearprop("explain", "t.clearprop", "t.csv", "--row", "0", "--html", "page.html", "--check")
+    assert (code, out) == (0, "")
+    assert "wrote page.html" in err
+    text = Path("page.html").read_text()
+    assert bad not in text
+    assert "&lt;img src=x onerror=alert(1)&gt;" in text
+    found = Cells()
+    found.feed(text)
+    assert not found.tags & {"img", "script", "b", "iframe"}
+    assert "math" in found.tags
+    trace, _ = trace_of("t.clearprop", "t.csv", 0)
+    for step in trace.steps():
+        for place, value in found.numbers[step.name].items():
+            assert trace[step.name][place] == numpy.float32(value)
+
+
+def test_a_network_of_its_own(clearprop, folder):
+    net = cp.Network([cp.Dense(2), cp.Tanh(), cp.Dense(1)], inputs=2, dtype="float64", seed=3)
+    net.save("net.clearprop")
+    write_csv(
+        folder / "t.csv", [{"a": 1.5, "y": 0.5, "b": -2.0, "name": "x"}, {"a": 0.0, "y": 1.0, "b": 0.0, "name": "z"}]
+    )
+    code, out, _ = clearprop("explain", "net.clearprop", "t.csv", "--row", "0", "--target", "y", "--json")
+    assert code == 0
+    read = json.loads(out)
+    trace = net.trace([[1.5, -2.0]], [0.5])
+    assert read["loss"] == trace.loss
+    assert read["columns"] == [["a", "b"]]
+
+
+@pytest.mark.parametrize(
+    ("code", "options", "says"),
+    [
+        (2, ("--row", "90"), "--row 90: flowers.csv has rows 0 to 89"),
+        (2, ("--row", "-1"), "must be a whole number >= 0"),
+        (2, ("--row", "0", "--layer", "dense_9"), "--layer 'dense_9': there is no such node; there are input_1"),
+        (3, ("--row", "0", "--target", "specie"), "no column 'specie' in flowers.csv; did you mean 'species'?"),
+        (2, ("--row", "0", "--html", "flowers.csv", "--force"), "is a file to read from"),
+    ],
+)
+def test_what_does_not_fit_is_named(clearprop, model, flowers, code, options, says):
+    got, out, err = clearprop("explain", model, flowers, *options)
+    assert (got, out) == (code, "")
+    assert says in err
+
+
+def test_a_network_without_fitting_columns_is_refused(fails, folder, flowers):
+    cp.Network([cp.Dense(1)], inputs=5).save("net.clearprop")
+    fails(2, "explain", "net.clearprop", flowers, "--row", "0", says="add --target COL")
+    fails(
+        3, "explain", "net.clearprop", flowers, "--row", "0", "--target", "sepal_length",
+        says="the network reads rows of shape (5,), flowers.csv has 1 columns of numbers besides 'sepal_length'",
+    )  # fmt: skip
