@@ -17,7 +17,7 @@ with warnings.catch_warnings():
 
 torch.set_num_threads(1)  # arrays of some tens of numbers: more threads only wait for one another
 
-__all__ = ["F", "LAYERS", "LOSSES", "check_network", "forward", "loss_of", "torch"]
+__all__ = ["F", "LAYERS", "LOSSES", "check_network", "forward", "loss_of", "node_outputs", "torch"]
 
 # 1e-10 relative to the largest entry, in eps: a chain of ten boxes, each of condition 1e3 or better, sums of 1e2 terms
 K = 1e-10 / numpy.finfo(numpy.float64).eps
@@ -107,7 +107,7 @@ LAYERS = {
     cp.MaxPool2D: lambda layer, ctx, p, x: F.max_pool2d(x, layer.size, layer.stride),
     cp.AveragePool2D: lambda layer, ctx, p, x: F.avg_pool2d(x, layer.size, layer.stride),
     cp.Scale: lambda layer, ctx, p, x: x * p["s"],
-    cp.Identity: lambda layer, ctx, p, x: torch.nn.Identity()(x),
+    cp.Identity: lambda layer, ctx, p, x: x.clone(),  # a tensor of its own, with a gradient of its own
     cp.Step: _step,
     cp.Sigmoid: lambda layer, ctx, p, x: torch.sigmoid(x),
     cp.Tanh: lambda layer, ctx, p, x: torch.tanh(x),
@@ -196,6 +196,11 @@ def _penalty(penalty: Any, w: Any, total: float) -> Any:
 
 def forward(net: cp.Network, contexts: Any, p: dict[str, Any], xs: list[Any]) -> Any:
     """Return the scores as PyTorch computes them, box by box."""
+    return node_outputs(net, contexts, p, xs)[-1]
+
+
+def node_outputs(net: cp.Network, contexts: Any, p: dict[str, Any], xs: list[Any]) -> list[Any]:
+    """Return the output of every node as PyTorch computes it."""
     outputs: list[Any] = [None] * len(net.graph.nodes)
     for place, x in zip(net.graph.inputs, xs, strict=True):
         outputs[place] = x
@@ -205,7 +210,7 @@ def forward(net: cp.Network, contexts: Any, p: dict[str, Any], xs: list[Any]) ->
             own = {local: p[name] for local, name in names[index].items()}
             inputs = [outputs[i] for i in node.inputs]
             outputs[index] = LAYERS[type(node.layer)](node.layer, contexts[index], own, *inputs)
-    return outputs[-1]
+    return outputs
 
 
 def loss_of(net: cp.Network, batch: Any, p: dict[str, Any], scores: Any) -> Any:

@@ -1,0 +1,43 @@
+"""Every number of the traces of random graphs, against PyTorch's autograd and optimizers, to 1e-10 in float64."""
+
+from __future__ import annotations
+
+import numpy
+import pytest
+from test_torch_networks import random_chain, random_graph
+from torch_trace import quantities
+
+import clearprop as cp
+
+N_ROWS = 4
+BOUND = 1e-10  # relative to the largest number of a quantity, or to 1
+
+
+def assert_same(name: str, got: numpy.ndarray, expected: numpy.ndarray) -> None:
+    """Assert that a quantity is PyTorch's."""
+    assert got.shape == expected.shape
+    scale = max(1.0, float(numpy.abs(expected).max(initial=0.0)))
+    worst = float(numpy.abs(got - expected).max(initial=0.0))
+    assert worst <= BOUND * scale, f"{name} is off by {worst:.3g}"
+
+
+@pytest.mark.parametrize("optimizer", [cp.SGD(0.1), cp.Adam(0.01)], ids=repr)
+@pytest.mark.parametrize("build", [random_chain, random_graph])
+@pytest.mark.parametrize("seed", range(10))
+def test_every_quantity_is_that_of_autograd(build, seed, optimizer):
+    rng = numpy.random.default_rng([seed, 77])
+    output, inputs = build(rng, 3, 3)
+    net = cp.Network(output, inputs, loss=cp.CrossEntropy(), penalty=cp.L2(0.1), seed=seed, dtype=numpy.float64)
+    net.buffer_vector[...] = rng.uniform(0.5, 1.5, size=net.buffer_vector.shape)
+    xs = [rng.normal(size=(N_ROWS, 3)) for _ in net.graph.inputs]
+    X, y = xs[0] if len(xs) == 1 else xs, rng.integers(3, size=N_ROWS)
+    trace, expected = net.trace(X, y, optimizer=optimizer), quantities(net, X, y, optimizer)
+    assert set(expected) <= set(trace)
+    assert {name for name in trace if name not in expected} <= {"loss.prediction"}
+    for name, value in expected.items():
+        if name.endswith(".update"):
+            # Adam divides by the size of the gradient: where that is 0 but for rounding, so is its sign
+            small = numpy.abs(expected[name.replace(".update", ".gradient")]) < 1e-9
+            assert_same(name, numpy.where(small, 0.0, trace[name]), numpy.where(small, 0.0, value))
+        else:
+            assert_same(name, trace[name], value)

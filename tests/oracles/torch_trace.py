@@ -1,0 +1,64 @@
+"""Every quantity of a trace as PyTorch's autograd and its optimizers compute it, under the trace's names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch_twin import LOSSES, loss_of, node_outputs, torch
+
+import clearprop as cp
+
+__all__ = ["quantities"]
+
+OPTIMIZERS = {
+    cp.SGD: lambda o, w: torch.optim.SGD(w, lr=o.learning_rate),
+    cp.Adam: lambda o, w: torch.optim.Adam(w, o.learning_rate, (o.beta_1, o.beta_2), o.epsilon),
+}
+SLOTS = {"mean": "exp_avg", "square_mean": "exp_avg_sq"}
+BETAS = {"mean": "beta_1", "square_mean": "beta_2"}
+GRADIENT_NAMES = {"a": "delta", "h": "dh", "x": "dx"}
+
+
+def quantities(net: cp.Network, X: Any, y: Any, optimizer: Any) -> dict[str, Any]:
+    """Return what a pass in prediction mode and the optimizer's first step compute, as NumPy arrays by name."""
+    batch = net.batch(X, y)
+    contexts = net.reference().forward(net.vector, net.buffer_vector, batch.inputs).contexts
+    p = {name: torch.tensor(view, requires_grad=True) for name, view in net.parameters.items()}
+    inputs = [torch.tensor(x, requires_grad=True) for x in batch.inputs]
+    outputs = node_outputs(net, contexts, p, inputs)
+    for output in outputs:
+        output.retain_grad()
+    values = LOSSES[type(net.loss_function)](net.loss_function, outputs[-1], torch.tensor(batch.target))
+    data = values.mean()
+    data.backward(retain_graph=True)
+    found = {"loss.values": values}
+    deltas = [None if output.grad is None else output.grad.clone() for output in outputs]  # slopes change them
+    for node, output, delta in zip(net.graph.nodes, outputs, deltas, strict=True):
+        elementwise = node.layer is not None and node.layer.elementwise
+        symbol = "x" if node.layer is None else "h" if elementwise else "a"
+        found[f"{node.name}.{symbol}"] = output
+        if delta is not None:
+            found[f"{node.name}.{GRADIENT_NAMES[symbol]}"] = delta
+        if elementwise:
+            source = outputs[node.inputs[0]]
+            (slope,) = torch.autograd.grad(output.sum(), source, retain_graph=True)
+            found[f"{node.name}.f'"] = slope
+    gradients = {name: w.grad.clone() if w.grad is not None else torch.zeros_like(w) for name, w in p.items()}
+    total = dict(gradients)
+    for name, slot in net.layout.items():
+        found[name], found[f"{name}.gradient"] = p[name].clone(), gradients[name]
+        if slot.parameter.penalty is not None or (net.program.penalty is not None and slot.parameter.decays):
+            penalty = loss_of(net, batch, p, outputs[-1]) - data
+            (part,) = torch.autograd.grad(penalty, p[name], retain_graph=True)
+            total[name] = gradients[name] + part
+            found[f"{name}.penalty"], found[f"{name}.total"] = part, total[name]
+    rule = OPTIMIZERS[type(optimizer)](optimizer, p.values())
+    for name, w in p.items():
+        w.grad = total[name]
+    rule.step()
+    for name, w in p.items():
+        found[f"{name}.update"] = w - found[name]
+        for slot in optimizer.slots if type(optimizer) is cp.Adam else ():
+            found[f"{name}.{slot}"] = rule.state[w][SLOTS[slot]]
+            found[f"{name}.{slot}_corrected"] = found[f"{name}.{slot}"] / (1 - getattr(optimizer, BETAS[slot]))
+    return {name: value.detach().numpy() for name, value in found.items()}
