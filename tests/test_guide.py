@@ -81,7 +81,7 @@ def test_the_commands_of_the_guide_work(tmp_path, monkeypatch, capsys):
     commands = [
         line.removeprefix("$ ") for block in blocks("command_line.md", "console") for line in block.splitlines()
     ]
-    assert len(commands) == 4
+    assert len(commands) == 5
     for command in commands:
         program, *arguments = shlex.split(command)
         assert program == "clearprop"

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
 import math
 import pickle
 from dataclasses import dataclass
+from xml.etree import ElementTree
 
 import numpy
 import pytest
 import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 import clearprop as cp
 from cases import LAYERS, LOSSES, assert_close
@@ -43,6 +46,23 @@ def test_the_summary_counts_parameters():
     assert lines[2].split() == ["dense_1", "Dense", "input_1", "(10,)", "110"]
     assert lines[-1].split() == ["total", "171"]
     assert len({len(line) for line in lines}) == 1
+
+
+def test_the_summary_is_a_table_in_consoles_and_notebooks():
+    summary = cp.Network([cp.Dense(1000, name="wide"), cp.Dense(1)], inputs=3).summary()
+    words = [line.split() for line in str(summary).splitlines()]
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(summary)
+    shown = [line.split() for line in console.export_text().splitlines()]
+    assert [line for line in shown if line in words] == words  # between them are rules
+    page = ElementTree.fromstring(summary._repr_html_())
+    assert [["".join(cell.itertext()) for cell in row] for row in page.iter("tr")] == [
+        ["node", "box", "inputs", "shape", "parameters"],
+        ["input_1", "Input", "", "(3,)", "0"],
+        ["wide", "Dense", "input_1", "(1000,)", "4,000"],
+        ["dense_2", "Dense", "wide", "(1,)", "1,001"],
+        ["total", "", "", "", "5,001"],
+    ]
 
 
 def test_the_summary_of_a_graph_names_inputs_and_counts_shared_layers_once():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from xml.etree import ElementTree
 
@@ -17,6 +18,7 @@ TIGHT_AFTER = set("(,[|") | SPACED
 def plain_text(mathml: str) -> str:
     """Return MathML as text: fractions with a slash, powers and indices raised and lowered where Unicode has them."""
     text = " ".join(_text(ElementTree.fromstring(mathml)).split())
+    text = re.sub(r"(^|[(=,·/] ?)− ", r"\1−", text)  # a sign, not a difference
     return text.replace("( ", "(").replace(" )", ")").replace(" ,", ",").replace("[ ", "[").replace(" ]", "]")
 
 
