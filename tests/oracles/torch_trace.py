@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import numpy
 from torch_twin import LOSSES, loss_of, node_outputs, torch
 
 import clearprop as cp
 
-__all__ = ["quantities"]
+__all__ = ["assert_quantities", "quantities"]
+
+BOUND = 1e-10  # relative to the largest number of a quantity, or to 1
 
 OPTIMIZERS = {
     cp.SGD: lambda o, w: torch.optim.SGD(w, lr=o.learning_rate),
     cp.Adam: lambda o, w: torch.optim.Adam(w, o.learning_rate, (o.beta_1, o.beta_2), o.epsilon),
+}
+LINKS = {
+    cp.SquaredError: lambda s: s,
+    cp.BinaryCrossEntropy: torch.sigmoid,
+    cp.CrossEntropy: lambda s: torch.softmax(s, dim=1),
 }
 SLOTS = {"mean": "exp_avg", "square_mean": "exp_avg_sq"}
 BETAS = {"mean": "beta_1", "square_mean": "beta_2"}
@@ -31,7 +40,7 @@ def quantities(net: cp.Network, X: Any, y: Any, optimizer: Any) -> dict[str, Any
     values = LOSSES[type(net.loss_function)](net.loss_function, outputs[-1], torch.tensor(batch.target))
     data = values.mean()
     data.backward(retain_graph=True)
-    found = {"loss.values": values}
+    found = {"loss.values": values, "loss.prediction": LINKS[type(net.loss_function)](outputs[-1])}
     deltas = [None if output.grad is None else output.grad.clone() for output in outputs]  # slopes change them
     for node, output, delta in zip(net.graph.nodes, outputs, deltas, strict=True):
         elementwise = node.layer is not None and node.layer.elementwise
@@ -62,3 +71,16 @@ def quantities(net: cp.Network, X: Any, y: Any, optimizer: Any) -> dict[str, Any
             found[f"{name}.{slot}"] = rule.state[w][SLOTS[slot]]
             found[f"{name}.{slot}_corrected"] = found[f"{name}.{slot}"] / (1 - getattr(optimizer, BETAS[slot]))
     return {name: value.detach().numpy() for name, value in found.items()}
+
+
+def assert_quantities(got: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    """Assert that quantities are PyTorch's."""
+    for name, value in expected.items():
+        shown = numpy.asarray(got[name])
+        assert shown.shape == value.shape
+        off = numpy.abs(shown - value)
+        if name.endswith(".update"):
+            # Adam divides by the size of the gradient: where that is 0 but for rounding, so is its sign
+            off = numpy.where(numpy.abs(expected[f"{name.removesuffix('update')}gradient"]) < 1e-9, 0.0, off)
+        worst = float(off.max(initial=0.0))
+        assert worst <= BOUND * max(1.0, float(numpy.abs(value).max(initial=0.0))), f"{name} is off by {worst:.3g}"

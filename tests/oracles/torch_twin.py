@@ -107,7 +107,7 @@ LAYERS = {
     cp.MaxPool2D: lambda layer, ctx, p, x: F.max_pool2d(x, layer.size, layer.stride),
     cp.AveragePool2D: lambda layer, ctx, p, x: F.avg_pool2d(x, layer.size, layer.stride),
     cp.Scale: lambda layer, ctx, p, x: x * p["s"],
-    cp.Identity: lambda layer, ctx, p, x: x.clone(),  # a tensor of its own, with a gradient of its own
+    cp.Identity: lambda layer, ctx, p, x: torch.nn.Identity()(x),
     cp.Step: _step,
     cp.Sigmoid: lambda layer, ctx, p, x: torch.sigmoid(x),
     cp.Tanh: lambda layer, ctx, p, x: torch.tanh(x),
@@ -209,7 +209,8 @@ def node_outputs(net: cp.Network, contexts: Any, p: dict[str, Any], xs: list[Any
         if node.layer is not None:
             own = {local: p[name] for local, name in names[index].items()}
             inputs = [outputs[i] for i in node.inputs]
-            outputs[index] = LAYERS[type(node.layer)](node.layer, contexts[index], own, *inputs)
+            # where PyTorch hands on the same tensor, it would have one gradient for both nodes
+            outputs[index] = LAYERS[type(node.layer)](node.layer, contexts[index], own, *inputs).clone()
     return outputs
 
 
