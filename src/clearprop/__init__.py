@@ -44,6 +44,10 @@ _HOMES = {
     "estimators": [
         "AutoEncoder", "Classifier", "MLPClassifier", "MLPRegressor", "NetworkRows", "Regressor", "network_rows",
     ],
+    "displays": [
+        "ActivationDisplay", "BackpropDisplay", "DecisionSliceDisplay", "GradientFlowDisplay", "LossCurveDisplay",
+        "NetworkDisplay", "UnitHealthDisplay", "WeightDisplay",
+    ],
     "installation": ["show_config"],
     "errors": [
         "ArgumentError", "ClearpropError", "DataError", "DataWarning", "GradientCheckError", "MissingExtraError",

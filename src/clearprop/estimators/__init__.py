@@ -3,7 +3,7 @@
 from clearprop.estimators.autoencoder import AutoEncoder
 from clearprop.estimators.classifier import MLPClassifier
 from clearprop.estimators.regressor import MLPRegressor
-from clearprop.estimators.rows import NetworkRows, network_of, network_rows
+from clearprop.estimators.rows import NetworkRows, input_names, network_of, network_rows
 from clearprop.estimators.tables import Classifier, Regressor
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "MLPRegressor",
     "NetworkRows",
     "Regressor",
+    "input_names",
     "network_of",
     "network_rows",
 ]

@@ -228,9 +228,12 @@ class AutoEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         check_is_fitted(self)
         return self._part("decoder").predict(check_array(X, dtype=(numpy.float64, numpy.float32)))
 
-    def _network_rows(self, X: Any, y: None = None) -> tuple[Array, Array, Names]:
+    def _network_rows(self, X: Any, y: None = None) -> tuple[Array, Array]:
         X = validate_data(self, X, dtype=(numpy.float64, numpy.float32), reset=False)
-        return X, X, column_names(self)
+        return X, X
+
+    def _input_names(self) -> Names:
+        return column_names(self)
 
     def _layers(self, n_features: int) -> tuple[list[Layer], list[Layer]]:
         """Return the boxes of encoder and decoder that the parameters describe."""

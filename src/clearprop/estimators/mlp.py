@@ -199,10 +199,13 @@ class BaseMLP(ABC, Solvers, FittedNetwork, CallbackSupportMixin, BaseEstimator):
         X = X.tocsr() if scipy.sparse.issparse(X) else X
         return self.network_.batch(X, self._target(y), weight)
 
-    def _network_rows(self, X: Any, y: Any) -> tuple[Array, Array, Names]:
+    def _network_rows(self, X: Any, y: Any) -> tuple[Array, Array]:
         X, y = self._check_data(X, y, reset=False, incremental=True)
         X = X.tocsr() if scipy.sparse.issparse(X) else X
-        return X, self._target(y), column_names(self)
+        return X, self._target(y)
+
+    def _input_names(self) -> Names:
+        return column_names(self)
 
     def _snapshot(self) -> dict[str, Any]:
         """Return what a copy of the estimator needs to predict as it would now."""

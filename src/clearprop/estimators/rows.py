@@ -11,7 +11,7 @@ from clearprop.errors import ArgumentError
 from clearprop.network import Network
 from clearprop.validation import check_integer
 
-__all__ = ["Names", "NetworkRows", "column_names", "network_of", "network_rows"]
+__all__ = ["Names", "NetworkRows", "column_names", "input_names", "network_of", "network_rows"]
 
 Array = Any
 Names = tuple[tuple[str, ...], ...]
@@ -86,7 +86,8 @@ def network_rows(estimator: Any, X: Any, y: Any, member: int = 0) -> NetworkRows
     ((20, 1), [1, 1, 0, 0], (20, 2))
     """
     network = network_of(estimator, member)
-    return NetworkRows(network, *estimator._network_rows(X, y))
+    X, y = estimator._network_rows(X, y)
+    return NetworkRows(network, X, y, input_names(estimator))
 
 
 def network_of(estimator: Any, member: int = 0) -> Network:
@@ -105,6 +106,12 @@ def network_of(estimator: Any, member: int = 0) -> Network:
             f"network_rows: member must be below {len(networks)}, the number of networks of this {name}, got {member}."
         )
     return networks[member]
+
+
+def input_names(estimator: Any) -> Names:
+    """Return what each column of each input of a fitted estimator's networks is; see `network_rows`."""
+    names: Names = estimator._input_names()
+    return names
 
 
 def column_names(estimator: Any) -> Names:

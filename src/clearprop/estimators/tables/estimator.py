@@ -156,14 +156,16 @@ class TableEstimator(SavedEstimator):
     def _encode(self, y: Any, name: str = "y_val") -> Array:
         """Return a target that was not trained on, called `name`, as the networks learn it."""
 
-    def _network_rows(self, X: Any, y: Any) -> tuple[Any, Array, Names]:
+    def _network_rows(self, X: Any, y: Any) -> tuple[Any, Array]:
         table = self._table(X, reset=False)
         y = _column(table, y, "y")
         n_columns = y.shape[1] if y.ndim == 2 else 1
         if n_columns != self.target_.n_columns:
             raise DataError(f"y must have {self.target_.n_columns} column(s), as in training, got shape {y.shape}.")
-        names = tuple(map(tuple, self.preprocessing_.names))
-        return as_fed(self.preprocessing_.transform(table)), self._encode(y, "y"), names
+        return as_fed(self.preprocessing_.transform(table)), self._encode(y, "y")
+
+    def _input_names(self) -> Names:
+        return tuple(map(tuple, self.preprocessing_.names))
 
     def attributions(self, X: Any) -> Array:
         """Return what each column contributes to each prediction: gradient times input.
