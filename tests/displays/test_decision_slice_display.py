@@ -1,0 +1,103 @@
+"""Slices: the response at every point is what the model predicts there."""
+
+from __future__ import annotations
+
+import numpy
+import pandas
+import pytest
+import scipy.sparse
+from networks_at_hand import chain, graph, images
+
+import clearprop as cp
+from cases import assert_close
+from clearprop.estimators.tables import Recipe
+
+RNG = numpy.random.default_rng(0)
+X = RNG.normal(size=(60, 3)) * [1.0, 10.0, 1.0] + [0.0, 5.0, 2.0]
+NAMES = numpy.array(["no", "yes", "maybe"])[RNG.integers(3, size=60)]
+RECIPE = Recipe(hidden=(4,), periodic=False, epochs=2, members=2)
+
+
+def plane_of(display, columns):
+    """Return all points of a slice as rows of columns in this order, those of the first feature varying fastest."""
+    across, up = numpy.meshgrid(display.x0, display.x1)
+    known = {display.names[0]: across.ravel(), display.names[1]: up.ravel()}
+    return [known[name] if name in known else numpy.full(across.size, display.fixed[name]) for name in columns]
+
+
+@pytest.mark.parametrize(("y", "model"), [
+    (NAMES, cp.MLPClassifier), (NAMES == "no", cp.MLPClassifier), (X[:, 0], cp.MLPRegressor),
+], ids=["classes", "two classes", "numbers"])  # fmt: skip
+def test_a_perceptron(y, model):
+    fitted = model(hidden_layer_sizes=4, solver="lbfgs", max_iter=900, random_state=0).fit(X, y)
+    display = cp.DecisionSliceDisplay.from_estimator(fitted, X, y, features=(1, 2), resolution=7)
+    assert display.names == ("x1", "x2")
+    assert display.fixed == {"x0": float(numpy.median(X[:, 0]))}
+    rows = numpy.stack(plane_of(display, ["x0", "x1", "x2"]), axis=1)
+    expected = fitted.predict_proba(rows) if model is cp.MLPClassifier else fitted.predict(rows)
+    expected = expected[:, 1] if expected.shape[1:] == (2,) else expected
+    assert_close(display.response.reshape(expected.shape), expected, k=64)
+    assert numpy.array_equal(display.points, X[:, 1:])
+    known = display.target if model is cp.MLPRegressor else fitted.classes_[display.target]
+    assert known.tolist() == y.tolist()
+    assert display.x0[0] < X[:, 1].min() < X[:, 1].max() < display.x0[-1]
+
+
+def table():
+    frame = pandas.DataFrame(X, columns=["a", "b", "c"])
+    frame["colour"] = numpy.where(numpy.arange(60) % 3 == 0, "red", "blue")
+    frame["code"] = numpy.arange(60) % 4 // 2 * 5
+    frame.loc[3, "a"] = numpy.nan
+    return frame
+
+
+@pytest.mark.parametrize("kind", ["classes", "numbers"])
+def test_a_table_is_sliced_at_medians_and_most_frequent_values(kind):
+    y = NAMES if kind == "classes" else 100.0 + 3.0 * X[:, 1]
+    model = cp.Classifier if kind == "classes" else cp.Regressor
+    fitted = model(RECIPE, categorical_features=["code"], random_state=0).fit(table(), y)
+    display = cp.DecisionSliceDisplay.from_estimator(fitted, table(), y, features=["a", "c"], resolution=5)
+    assert display.fixed == {"b": float(numpy.median(X[:, 1])), "colour": "blue", "code": "0"}
+    frame = pandas.DataFrame(dict(zip(table().columns, plane_of(display, table().columns), strict=True)))
+    frame["code"] = 0
+    expected = fitted.predict_proba(frame) if kind == "classes" else fitted.predict(frame)
+    assert_close(display.response.reshape(expected.shape), expected, k=8)
+    assert numpy.isnan(display.points[3, 0])
+    assert display.classes == (["maybe", "no", "yes"] if kind == "classes" else None)
+
+
+def test_a_column_that_holds_no_numbers_cannot_vary():
+    fitted = cp.Classifier(RECIPE, categorical_features=["code"], random_state=0).fit(table(), NAMES)
+    for name in ("colour", "code"):
+        with pytest.raises(cp.DataError, match=f"'{name}' is no column of numbers but of the kind 'category'"):
+            cp.DecisionSliceDisplay.from_estimator(fitted, table(), NAMES, features=["a", name])
+
+
+@pytest.mark.parametrize("features", [(0, 0), (0, 9), (0,), ("x0", "x7"), (0, -1)])
+def test_features_are_two_columns(features):
+    net, rows, y = chain()
+    with pytest.raises(cp.ArgumentError, match=r"features must be two different columns .* there are x0, x1, x2, x3"):
+        cp.DecisionSliceDisplay.from_network(net, rows, y, features=features)
+
+
+@pytest.mark.parametrize("make", [graph, images])
+def test_rows_have_to_be_vectors(make):
+    with pytest.raises(cp.ArgumentError, match="net must have one input of two columns or more"):
+        cp.DecisionSliceDisplay.from_network(*make())
+
+
+def test_sparse_rows_are_sliced_alike():
+    net, rows, y = chain()
+    dense, sparse = (cp.DecisionSliceDisplay.from_network(net, x, y) for x in (rows, scipy.sparse.csr_array(rows)))
+    assert numpy.array_equal(dense.response, sparse.response)
+    assert dense.fixed == sparse.fixed
+
+
+def test_the_picture_has_classes_with_marks_of_their_own():
+    net, rows, y = chain()
+    display = cp.DecisionSliceDisplay.from_network(net, rows, y, classes=["a", "b", "$c$"])
+    legend = display.ax_.get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["a", "b", r"\$c\$"]
+    marks = {tuple(map(tuple, handle.get_paths()[0].vertices)) for handle in legend.legend_handles}
+    assert len(marks) == 3
+    display.figure_.canvas.draw()
