@@ -21,6 +21,7 @@ VERBS = {
     "evaluate": "measure a model on rows whose target is known",
     "inspect": "show what a model file holds",
     "explain": "show every quantity of one row's pass through a model",
+    "plot": "draw a model: loss, weights, gradients, units, one row's pass, decisions",
     "demo": "train a named example on bundled data: digits, xor, two",
 }
 FINE, INTERNAL, USAGE, DATA, MODEL_FILE, DIVERGED, UNAVAILABLE, FAIL_UNDER, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 7, 130

@@ -36,6 +36,7 @@ __all__ = [
     "program",
     "real",
     "show_metrics",
+    "write_bytes",
     "write_text",
 ]
 
@@ -206,10 +207,15 @@ def check_output(path: str | Path, force: bool, sources: Sequence[str] = ()) -> 
 
 def write_text(path: str | Path, text: str) -> None:
     """Write a text file, at once or not at all."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: str | Path, data: bytes) -> None:
+    """Write a file, at once or not at all."""
     from clearprop.files import write_atomically
 
     try:
-        write_atomically(path, text.encode())
+        write_atomically(path, data)
     except OSError as error:
         raise DataError(f"cannot write '{path}': {error.strerror}; nothing was left there.") from error
 

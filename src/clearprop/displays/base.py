@@ -9,8 +9,8 @@ from clearprop.errors import MissingExtraError
 from clearprop.network import Network
 
 __all__ = [
-    "BLUE", "EDGE", "GREY", "INK", "PALE", "PALETTE", "VERMILLION", "Axes", "Display", "TraceDisplay", "diverging",
-    "label",
+    "BLUE", "EDGE", "GREY", "INK", "PALE", "PALETTE", "VERMILLION",
+    "Axes", "Display", "TraceDisplay", "diverging", "label", "load_pyplot",
 ]  # fmt: skip
 
 Array = Any
@@ -74,13 +74,7 @@ class Display(ABC):
         MissingExtraError
             If matplotlib is not installed.
         """
-        try:
-            from matplotlib import pyplot
-        except ImportError:
-            raise MissingExtraError(
-                f"{type(self).__name__}: drawing needs matplotlib; pip install 'clearprop[plot]'. The numbers are "
-                "attributes of the display, which its constructor makes without it."
-            ) from None
+        pyplot = load_pyplot(type(self).__name__)
         with pyplot.rc_context(STYLE):
             if ax is None:
                 _, ax = pyplot.subplots(figsize=self._size(), layout="constrained")
@@ -132,6 +126,15 @@ class TraceDisplay(Display):
 
         rows = network_rows(estimator, X, y, member)
         return cls._of(rows.network, rows.X, rows.y).plot(ax)
+
+
+def load_pyplot(owner: str) -> Any:
+    """Return matplotlib's pyplot, or raise `MissingExtraError` in the name of what needs it."""
+    try:
+        from matplotlib import pyplot
+    except ImportError:
+        raise MissingExtraError(f"{owner}: drawing needs matplotlib; pip install 'clearprop[plot]'.") from None
+    return pyplot
 
 
 def label(text: str, limit: int = 24) -> str:

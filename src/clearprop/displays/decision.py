@@ -152,7 +152,7 @@ class DecisionSliceDisplay(Display):
         X: Any,
         y: Any,
         *,
-        features: Sequence[int | str] = (0, 1),
+        features: Sequence[int | str] | None = None,
         resolution: int = 80,
         ax: Any = None,
     ) -> Self:
@@ -166,8 +166,8 @@ class DecisionSliceDisplay(Display):
             Rows.
         y : array-like of shape (n,)
             Their targets.
-        features : pair of int or str, default=(0, 1)
-            The columns of X that vary, by place or name; both hold numbers.
+        features : pair of int or str, or None
+            The columns of X that vary, by place or name; by default the first two that hold numbers.
         resolution : int, default=80
             Values of each of the two.
         ax : matplotlib Axes or None
@@ -184,7 +184,7 @@ class DecisionSliceDisplay(Display):
                 rows.network,
                 rows.X,
                 rows.y,
-                features=pair(features, columns),
+                features=(0, 1) if features is None else pair(features, columns),
                 names=columns,
                 classes=None if classes is None else classes.tolist(),
                 resolution=resolution,
@@ -193,6 +193,8 @@ class DecisionSliceDisplay(Display):
         check_integer("DecisionSliceDisplay", "resolution", resolution, 2)
         table = feature_table(estimator, X)
         names = list(table.columns)
+        if features is None:
+            features = [name for name in names if table.kind(name) == "number"][:2]
         found = slice_table(table, [names[place] for place in pair(features, names)], lambda x: span(x, resolution))
         classes = getattr(estimator, "classes_", None)
         response = (estimator.predict if classes is None else estimator.predict_proba)(found.plane)

@@ -1,0 +1,92 @@
+"""The rows of a table, with their targets, for the model of a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy
+
+from clearprop.cli.model_file import StoredModel
+from clearprop.cli.options import note
+from clearprop.cli.problem import class_codes, known_rows, numbers
+from clearprop.errors import ArgumentError, DataError
+from clearprop.estimators.tables.table import Table
+from clearprop.network import Network
+
+__all__ = ["ModelRows", "model_rows"]
+
+Array = Any
+
+
+@dataclass(frozen=True)
+class ModelRows:
+    """Rows whose target is known, as a model takes them.
+
+    Attributes
+    ----------
+    X : Table, or array of shape (n, n_columns) for a network
+        The rows.
+    y : array of shape (n,)
+        Their targets.
+    places : array of int of shape (n,)
+        Their numbers in the table, counted from 0.
+    names : list of str
+        For a network, the columns.
+    classes : list or None
+        For a network, the texts that class numbers stand for.
+    """
+
+    X: Any
+    y: Array
+    places: Array
+    names: list[str]
+    classes: list[Any] | None = None
+
+    def place(self, row: int) -> int:
+        """Return where a row of the table, by its number, stands among these."""
+        (found,) = numpy.nonzero(self.places == row)
+        if not found.size:
+            raise DataError(f"row {row} is not among the {len(self.places)} rows with a target; rows count from 0.")
+        return int(found[0])
+
+
+def model_rows(model: Network | StoredModel, table: Table, target: str | None) -> ModelRows:
+    """Return the rows of a table that have a target; `target` is its column, if the model does not know it.
+
+    A network reads all other columns of the table, in their order, as numbers. It knows no names of classes: texts
+    stand for the class numbers 0, 1, ... in alphabetical order.
+    """
+    if isinstance(model, StoredModel):
+        column = model.one_target(target)
+        known, notes = known_rows(table, column)
+        estimator: Any = model.model
+        if model.task == "classification":
+            y = estimator.classes_[class_codes(known, column, estimator.classes_.tolist())]
+        else:
+            y = numbers(known, column)
+        rows = ModelRows(known, y, table.present(column), [])
+    else:
+        if target is None:
+            raise ArgumentError("the model is a network, so it knows no name of its target; add --target COL.")
+        known, notes = known_rows(table, target)
+        rows = _network_rows(model, known, target, table.present(target))
+    for text in notes:
+        note(f"note: {text}")
+    return rows
+
+
+def _network_rows(net: Network, table: Table, target: str, places: Array) -> ModelRows:
+    names = [name for name in table.columns if name != target]
+    shapes = [net.graph.nodes[place].shape for place in net.graph.inputs]
+    if shapes != [(len(names),)]:
+        wanted = " and ".join(str(shape) for shape in shapes)
+        raise DataError(
+            f"{table.source} has {len(names)} columns beside '{target}', but the network reads rows of shape {wanted}; "
+            "give it a table with its columns alone, in their order."
+        )
+    X = numpy.stack([table.numbers(name, boolean=table.kind(name) == "boolean") for name in names], axis=1)
+    if table.kind(target) != "category":
+        return ModelRows(X, numbers(table, target), places, names)
+    classes, y = numpy.unique(numpy.array(table.labels(target), dtype=object), return_inverse=True)
+    return ModelRows(X, y, places, names, classes.tolist())
