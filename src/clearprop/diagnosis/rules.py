@@ -106,7 +106,8 @@ RULES = {
     "learning rate too low": Rule(
         f"one step of the optimizer lowers the loss (penalties included) of the same rows by less than {SMALL_FALL:g} "
         "of its size, though the gradient is not 0.",
-        "multiply the learning rate by 3 to 10; a network that has learned what it can shows the same.",
+        "multiply the learning rate by 3 to 10, unless the network has learned what it can, or its units are dead: "
+        "both look the same.",
     ),
 }
 
