@@ -29,8 +29,9 @@ def test_gradients_are_those_of_the_trace(at_hand):
             assert numpy.isnan(delta)
         else:
             assert_close(delta, rms(node.delta), k=16)
-        if node.gradients:
-            assert_close(gradient, rms(numpy.concatenate([part.ravel() for part in node.gradients.values()])), k=16)
+        if node.parameters:
+            parts = [parameter.gradient.ravel() for parameter in node.parameters.values()]
+            assert_close(gradient, rms(numpy.concatenate(parts)), k=16)
         else:
             assert numpy.isnan(gradient)
     line, *_ = display.ax_.get_lines()

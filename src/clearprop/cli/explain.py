@@ -13,6 +13,7 @@ from clearprop.cli.options import (
     add_quiet,
     check_output,
     integer,
+    load_table,
     note,
     real,
     write_text,
@@ -20,7 +21,9 @@ from clearprop.cli.options import (
 from clearprop.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from clearprop.cli.model_rows import ModelRows
+    import argparse
+
+    from clearprop.estimators import NetworkRows
     from clearprop.trace import Trace, TraceStep
 
 __all__ = ["PHASES", "run"]
@@ -71,12 +74,11 @@ def run(arguments: Sequence[str]) -> int:
     if options.html is not None:
         check_output(options.html, options.force, [options.model, options.data])
 
-    from clearprop.cli.model_rows import model_rows
     from clearprop.optimizers import SGD, Adam
 
-    found = model_rows(options.model, options.data, options.target, options.na, options.row)
+    found, about = _row(options)
     optimizer = {"sgd": SGD, "adam": Adam}[options.optimizer](options.lr)
-    trace = found.rows.network.trace(found.rows.X, found.rows.y, optimizer=optimizer)
+    trace = found.network.trace(found.X, found.y, optimizer=optimizer)
     if options.layer not in (None, "loss", *trace.nodes):
         raise ArgumentError(f"--layer '{options.layer}': there is no such node; there are {', '.join(trace.nodes)}.")
     steps = [step for step in trace.steps() if options.layer in (None, step.node)]
@@ -86,24 +88,47 @@ def run(arguments: Sequence[str]) -> int:
     if options.html is not None:
         from clearprop.cli.explain_page import explain_page
 
-        write_text(
-            options.html,
-            explain_page(trace, steps, options.notation, heading(found, options.row), found.rows.names, errors),
-        )
+        page = explain_page(trace, steps, options.notation, _heading(about), found.names, errors)
+        write_text(options.html, page)
         note(f"wrote {options.html}")
     if options.json:
-        json.dump(_as_json(trace, found, options, errors), sys.stdout, allow_nan=False)
+        whole = trace.to_dict(options.notation)
+        if options.layer is not None:
+            whole["quantities"] = [q for q in whole["quantities"] if trace.split(q["name"])[0] == options.layer]
+        names = [list(names) for names in found.names]
+        json.dump({**about, "columns": names, **whole, "errors": errors}, sys.stdout, allow_nan=False)
         print()
     elif options.html is None:
-        print(heading(found, options.row))
+        print(_heading(about))
         _show(trace, steps, options.notation, errors)
     return 0
 
 
-def heading(found: ModelRows, row: int) -> str:
+def _row(options: argparse.Namespace) -> tuple[NetworkRows, dict[str, Any]]:
+    """Return the model's network with the row as it reads it, and the row as it stands in the table."""
+    from clearprop.cli.model_file import StoredModel, read_file
+    from clearprop.cli.rows import model_rows
+    from clearprop.estimators import NetworkRows, network_rows
+
+    _, stored = read_file(options.model)
+    table = load_table(options.data, [*getattr(stored, "missing", ()), *options.na])
+    rows = model_rows(stored, table, options.target)
+    place = [rows.place(options.row)]
+    if isinstance(stored, StoredModel):
+        target = stored.one_target(options.target)
+        found = network_rows(stored.model, rows.X.take(place), rows.y[place])
+        if len(stored.model.members_) > 1:
+            note(f"note: the model averages {len(stored.model.members_)} networks; this is the first of them")
+    else:
+        target = options.target
+        found = NetworkRows(stored, rows.X[place], rows.y[place], (tuple(rows.names),))
+    values = {name: table.text(name)[options.row] for name in table.columns}
+    return found, {"source": table.source, "row": options.row, "target": target, "values": values}
+
+
+def _heading(about: Mapping[str, Any]) -> str:
     """Return which row it is, and what its target is."""
-    target = found.table.text(found.target)[0]
-    return f"row {row} of {found.table.source}: {found.target} is {target}"
+    return f"row {about['row']} of {about['source']}: {about['target']} is {about['values'][about['target']]}"
 
 
 def _largest_error(trace: Trace, name: str) -> float:
@@ -114,19 +139,6 @@ def _largest_error(trace: Trace, name: str) -> float:
     places = numpy.unique(numpy.linspace(0, size - 1, min(size, CHECKED)).astype(int))
     cells = (numpy.unravel_index(place, trace[name].shape) for place in places)
     return max(trace.check(name, tuple(map(int, cell))).error for cell in cells)
-
-
-def _as_json(trace: Trace, found: ModelRows, options: Any, errors: Mapping[str, float]) -> dict[str, Any]:
-    whole = trace.to_dict(options.notation)
-    if options.layer is not None:
-        whole["quantities"] = [q for q in whole["quantities"] if trace.split(q["name"])[0] == options.layer]
-    table = found.table
-    about = {
-        "row": options.row,
-        "target": found.target,
-        "values": {name: table.text(name)[0] for name in table.columns},
-    }
-    return {**about, "columns": [list(names) for names in found.rows.names], **whole, "errors": dict(errors)}
 
 
 def _show(trace: Trace, steps: Sequence[TraceStep], notation: str, errors: Mapping[str, float]) -> None:
