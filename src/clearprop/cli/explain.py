@@ -94,7 +94,7 @@ def run(arguments: Sequence[str]) -> int:
     if options.json:
         whole = trace.to_dict(options.notation)
         if options.layer is not None:
-            whole["quantities"] = [q for q in whole["quantities"] if trace.split(q["name"])[0] == options.layer]
+            whole["quantities"] = [q for q in whole["quantities"] if q["name"].partition(".")[0] == options.layer]
         names = [list(names) for names in found.names]
         json.dump({**about, "columns": names, **whole, "errors": errors}, sys.stdout, allow_nan=False)
         print()

@@ -10,7 +10,7 @@ import numpy
 
 from clearprop.engines.array import ArrayExecutor
 from clearprop.errors import ArgumentError
-from clearprop.trace.parts import Cell
+from clearprop.trace.parts import Cell, place_of, split_name
 
 if TYPE_CHECKING:
     from clearprop.trace.trace import Trace
@@ -47,9 +47,9 @@ class CellCheck:
 
 def is_derivative(trace: Trace, name: str) -> bool:
     """Return whether a quantity is the derivative of something by a number that can be moved."""
-    node, quantity = trace.split(name)
+    node, quantity = split_name(name)
     if quantity in DELTAS:
-        return trace.place(node) not in _codes(trace)
+        return place_of(trace, node) not in _codes(trace)
     return quantity == "f'" or quantity.endswith((".gradient", ".penalty", ".total"))
 
 
@@ -67,15 +67,15 @@ def check_cell(trace: Trace, name: str, cell: Cell) -> CellCheck:
     passed = trace.passed
     program = replace(passed.executor.program, dtype=numpy.float64)
     double = ArrayExecutor(program)
-    node, quantity = trace.split(name)
+    node, quantity = split_name(name)
     local, _, what = quantity.partition(".")
     with numpy.errstate(all="ignore"):
         if what:
             moved, function = _by_parameter(trace, double, f"{node}.{local}", what)
         elif quantity == "f'":
-            moved, function = _slope(trace, double, trace.place(node), cell)
+            moved, function = _slope(trace, double, place_of(trace, node), cell)
         else:
-            moved, function = _by_output(trace, double, trace.place(node))
+            moved, function = _by_output(trace, double, place_of(trace, node))
         numeric = _difference(moved, cell, function)
     analytic, largest = float(trace[name][cell]), float(numpy.abs(trace[name]).max())
     return CellCheck(name, cell, analytic, numeric, abs(analytic - numeric) / max(largest, 1e-5))

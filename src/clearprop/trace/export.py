@@ -11,6 +11,7 @@ import numpy
 
 from clearprop.engines import sparse
 from clearprop.errors import MissingExtraError
+from clearprop.trace.parts import split_name
 
 if TYPE_CHECKING:
     from clearprop.trace.trace import Trace
@@ -79,7 +80,7 @@ def to_dataframe(trace: Trace) -> Any:
         raise MissingExtraError("to_dataframe needs pandas, which is not installed; run pip install pandas.") from error
     phases = _phases(trace)
     rows = [
-        (name, trace.split(name)[0], phases[name], tuple(map(int, cell)), float(value))
+        (name, split_name(name)[0], phases[name], tuple(map(int, cell)), float(value))
         for name in trace
         for cell, value in numpy.ndenumerate(_dense(trace[name]))
     ]

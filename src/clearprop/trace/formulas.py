@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from clearprop.trace.boxes import BOXES, LOSSES, OPTIMIZERS, PENALTIES, BoxFormula, OptimizerFormula
 from clearprop.trace.notation import Symbols, fill, number
+from clearprop.trace.parts import place_of, split_name
 from clearprop.trace.plain_text import plain_text
 
 if TYPE_CHECKING:
@@ -95,8 +96,8 @@ def left_side(trace: Trace, name: str, symbols: Symbols) -> str:
         return symbols.notation.prediction
     if name == "loss.values":
         return symbols.notation.loss
-    node, quantity = trace.split(name)
-    index = trace.place(node)
+    node, quantity = split_name(name)
+    index = place_of(trace, node)
     traced = trace.nodes[node]
     if quantity == traced.symbol:
         return symbols.output(index)
@@ -131,8 +132,8 @@ def slot_symbols(trace: Trace) -> dict[str, str]:
 def _right_side(trace: Trace, name: str, symbols: Symbols) -> str:
     if name.startswith("loss.") and "loss" not in trace.nodes:
         return _loss(trace, name, symbols)
-    node, quantity = trace.split(name)
-    index, traced = trace.place(node), trace.nodes[node]
+    node, quantity = split_name(name)
+    index, traced = place_of(trace, node), trace.nodes[node]
     graph_node = trace.graph.nodes[index]
     local, _, what = quantity.partition(".")
     if local in traced.parameters:

@@ -11,7 +11,17 @@ import clearprop.layers as boxes
 from clearprop.layers.windows import pair
 from clearprop.trace.formulas import box_formula, substituted
 from clearprop.trace.notation import Symbols, number
-from clearprop.trace.parts import Cell, Factor, Part, Term, product
+from clearprop.trace.parts import (
+    Cell,
+    Factor,
+    Part,
+    Term,
+    local_parameters,
+    output_factor,
+    parameter,
+    pass_back,
+    product,
+)
 
 if TYPE_CHECKING:
     from clearprop.trace.trace import Trace
@@ -39,14 +49,14 @@ def forward_terms(trace: Trace, index: int, cell: Cell) -> Part:
     node = trace.graph.nodes[index]
     layer = node.layer
     if layer is None:
-        return Part((product(trace.output_factor(index, cell)),))
+        return Part((product(output_factor(trace, index, cell)),))
     if isinstance(layer, boxes.Dense | boxes.TransposedDense | boxes.Maxout | boxes.Conv2D | boxes.MatMul):
         return Part(tuple(_products(trace, index, layer, cell)))
     if isinstance(layer, boxes.Multiply):
-        return Part((product(*(trace.output_factor(source, cell) for source in node.inputs)),))
+        return Part((product(*(output_factor(trace, source, cell) for source in node.inputs)),))
     if isinstance(layer, boxes.Embedding):
-        code = trace.output_factor(node.inputs[0], cell[:-1])
-        return Part((product(trace.parameter(index, "W").factor((int(code.value), cell[-1]))),), note=f"{code.label}")
+        code = output_factor(trace, node.inputs[0], cell[:-1])
+        return Part((product(parameter(trace, index, "W").factor((int(code.value), cell[-1]))),), note=f"{code.label}")
     if isinstance(layer, SELECTS):
         return Part(tuple(_selected(trace, index, cell)))
     if isinstance(layer, tuple(ONE_BY_ONE)) or layer.elementwise:
@@ -63,15 +73,15 @@ def _products(trace: Trace, index: int, layer: Any, cell: Cell) -> Iterator[Term
         *batch, line, column = cell[1:]
         for k in range(shape[-1]):
             left, right = (row, *batch, line, k), (row, *batch, k, column)
-            yield product(trace.output_factor(first, left), trace.output_factor(others[0], right))
+            yield product(output_factor(trace, first, left), output_factor(trace, others[0], right))
         return
-    weights = trace.parameter(index, "W")
+    weights = parameter(trace, index, "W")
     if isinstance(layer, boxes.Conv2D):
         (down, across), (above, before) = pair(layer.stride), pair(layer.padding)
         for c, u, v in numpy.ndindex(weights.value.shape[1:]):
             i, j = down * cell[2] + u - above, across * cell[3] + v - before
             if 0 <= i < shape[1] and 0 <= j < shape[2]:
-                yield product(trace.output_factor(first, (row, c, i, j)), weights.factor((unit, c, u, v)))
+                yield product(output_factor(trace, first, (row, c, i, j)), weights.factor((unit, c, u, v)))
     else:
         if isinstance(layer, boxes.Maxout):
             unit = unit * layer.pieces + int(trace.passed.forward.kept[index][1][row, unit, 0])
@@ -79,20 +89,20 @@ def _products(trace: Trace, index: int, layer: Any, cell: Cell) -> Iterator[Term
         extra = () if scale == 1.0 else (Factor("1/sqrt(n_in)", scale),)
         for k in range(shape[0]):
             place = (unit, k) if isinstance(layer, boxes.TransposedDense) else (k, unit)
-            yield product(trace.output_factor(first, (row, k)), weights.factor(place), *extra)
-    if "b" in trace.local_parameters(index):
-        yield product(trace.parameter(index, "b").factor((unit,)))
+            yield product(output_factor(trace, first, (row, k)), weights.factor(place), *extra)
+    if "b" in local_parameters(trace, index):
+        yield product(parameter(trace, index, "b").factor((unit,)))
 
 
 def _selected(trace: Trace, index: int, cell: Cell) -> Iterator[Term]:
     """Yield the inputs that a sum, a mean or a choice takes, with their weights: the slopes of a linear box."""
-    dxs, _ = trace.backward(index, _unit(trace, index, cell))
+    dxs, _ = pass_back(trace, index, _unit(trace, index, cell))
     for source, dx in zip(trace.graph.nodes[index].inputs, dxs, strict=True):
         weights: Any = dx
         for place in numpy.argwhere(weights):
             at = tuple(map(int, place))
             weight = float(weights[at])
-            yield product(trace.output_factor(source, at), *(() if weight == 1.0 else (Factor("weight", weight),)))
+            yield product(output_factor(trace, source, at), *(() if weight == 1.0 else (Factor("weight", weight),)))
 
 
 def _unit(trace: Trace, index: int, cell: Cell) -> Any:
@@ -104,7 +114,7 @@ def _unit(trace: Trace, index: int, cell: Cell) -> Any:
 
 def _one_by_one(trace: Trace, index: int, layer: Any, cell: Cell) -> Part:
     node = trace.graph.nodes[index]
-    x, h = trace.output_factor(node.inputs[0], cell), trace.output_factor(index, cell)
+    x, h = output_factor(trace, node.inputs[0], cell), output_factor(trace, index, cell)
     known = [("x", x), *((name, p) for name, p in _parameters_at(trace, index, cell))]
     kept = trace.passed.forward.kept[index]
     if isinstance(layer, boxes.BatchNorm | boxes.LayerNorm):
@@ -130,8 +140,8 @@ def _one_by_one(trace: Trace, index: int, layer: Any, cell: Cell) -> Part:
 def _parameters_at(trace: Trace, index: int, cell: Cell) -> Iterator[tuple[str, Factor]]:
     """Yield what a box has learned for one place of a row."""
     shape = trace.graph.nodes[index].shape
-    for local in trace.local_parameters(index):
-        seen = trace.parameter(index, local)
+    for local in local_parameters(trace, index):
+        seen = parameter(trace, index, local)
         place = tuple(0 if size == 1 else at for size, at in zip(seen.value.shape, cell[1:], strict=True))
         yield local, seen.factor(place) if len(shape) == len(seen.value.shape) else seen.factor(cell[1:])
 
@@ -139,15 +149,15 @@ def _parameters_at(trace: Trace, index: int, cell: Cell) -> Iterator[tuple[str, 
 def _whatever_matters(trace: Trace, index: int, cell: Cell) -> Part:
     """Return one term of all numbers of the row on which the output depends, where no rule says more."""
     node = trace.graph.nodes[index]
-    dxs, gradients = trace.backward(index, _unit(trace, index, cell))
+    dxs, gradients = pass_back(trace, index, _unit(trace, index, cell))
     factors = [
-        trace.output_factor(source, tuple(map(int, place)))
+        output_factor(trace, source, tuple(map(int, place)))
         for source, dx in zip(node.inputs, dxs, strict=True)
         if dx is not None
         for place in numpy.argwhere(dx)
     ]
     for local, gradient in gradients.items():
-        seen = trace.parameter(index, local)
+        seen = parameter(trace, index, local)
         factors += [seen.factor(tuple(map(int, place))) for place in numpy.argwhere(gradient)]
     value = float(trace.passed.forward.outputs[index][cell])
     arguments = ", ".join(number(item.value) for item in factors)

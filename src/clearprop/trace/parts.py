@@ -1,4 +1,4 @@
-"""The pieces that explanations are made of."""
+"""The pieces that explanations are made of, and how they are taken from a trace."""
 
 from __future__ import annotations
 
@@ -6,10 +6,32 @@ import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Cell", "Factor", "Part", "Term", "cells", "factor", "product"]
+from clearprop.trace.quantities import DELTA_NAMES
 
+if TYPE_CHECKING:
+    from clearprop.trace.trace import Trace
+
+__all__ = [
+    "Cell",
+    "Factor",
+    "Named",
+    "Part",
+    "Term",
+    "cells",
+    "delta_factor",
+    "factor",
+    "local_parameters",
+    "output_factor",
+    "parameter",
+    "pass_back",
+    "place_of",
+    "product",
+    "split_name",
+]
+
+Array = Any
 Cell = tuple[int, ...]
 
 
@@ -51,3 +73,60 @@ def factor(name: str, array: Any, cell: Cell) -> Factor:
 def product(*factors: Factor) -> Term:
     """Return the term that is the product of some numbers."""
     return Term(factors, math.prod(item.value for item in factors))
+
+
+# ---- from a trace
+
+
+@dataclass(frozen=True)
+class Named:
+    """An array and its name."""
+
+    name: str
+    value: Array
+
+    def factor(self, cell: Cell) -> Factor:
+        """Return the number in a cell."""
+        return factor(self.name, self.value, cell)
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Return the node and the quantity that a name such as ``"dense_1.W.gradient"`` consists of."""
+    node, _, quantity = name.partition(".")
+    return node, quantity
+
+
+def place_of(trace: Trace, node: str) -> int:
+    """Return the position of a node in the graph."""
+    return list(trace.nodes).index(node)
+
+
+def output_factor(trace: Trace, index: int, cell: Cell) -> Factor:
+    """Return a number of a node's output."""
+    node = list(trace.nodes.values())[index]
+    return factor(f"{node.name}.{node.symbol}", node.output, cell)
+
+
+def delta_factor(trace: Trace, index: int, cell: Cell) -> Factor:
+    """Return a number of the gradient at a node's output."""
+    node = list(trace.nodes.values())[index]
+    return factor(f"{node.name}.{DELTA_NAMES[node.symbol]}", node.delta, cell)
+
+
+def local_parameters(trace: Trace, index: int) -> dict[str, Array]:
+    """Return the parameters that a node uses, its own or another's, by local name."""
+    views = trace.passed.executor.layout.views(trace.passed.parameters)
+    return {local: views[name] for local, name in trace.graph.names()[index].items()}
+
+
+def parameter(trace: Trace, index: int, local: str) -> Named:
+    """Return a parameter that a node uses."""
+    return Named(trace.graph.names()[index][local], local_parameters(trace, index)[local])
+
+
+def pass_back(trace: Trace, index: int, dh: Array) -> tuple[tuple[Array | None, ...], dict[str, Array]]:
+    """Return what a node's backward rule makes of a gradient at its output."""
+    layer, context = trace.graph.nodes[index].layer, trace.passed.forward.contexts[index]
+    assert layer is not None
+    assert context is not None
+    return layer.backward(context, local_parameters(trace, index), trace.passed.forward.kept[index], dh)

@@ -14,7 +14,21 @@ from clearprop.trace.boxes import LOSSES
 from clearprop.trace.formulas import Formula, box_formula, left_side, quantity_formula, substituted
 from clearprop.trace.forward_terms import forward_terms
 from clearprop.trace.notation import Symbols, number
-from clearprop.trace.parts import Cell, Factor, Part, Term, cells, factor, product
+from clearprop.trace.parts import (
+    Cell,
+    Factor,
+    Part,
+    Term,
+    cells,
+    delta_factor,
+    factor,
+    output_factor,
+    parameter,
+    pass_back,
+    place_of,
+    product,
+    split_name,
+)
 from clearprop.trace.step_terms import step_terms
 
 if TYPE_CHECKING:
@@ -106,8 +120,8 @@ def _part(trace: Trace, name: str, cell: Cell) -> Part:
     """Return the terms of a cell."""
     if name.startswith("loss.") and "loss" not in trace.nodes:
         return _loss(trace, name, cell)
-    node, quantity = trace.split(name)
-    index, traced = trace.place(node), trace.nodes[node]
+    node, quantity = split_name(name)
+    index, traced = place_of(trace, node), trace.nodes[node]
     local, _, what = quantity.partition(".")
     if local in traced.parameters:
         if what == "":
@@ -141,7 +155,7 @@ def _derivative(trace: Trace, index: int, cell: Cell) -> Part:
     node = trace.graph.nodes[index]
     assert node.layer is not None
     (source,) = node.inputs
-    a, h = trace.output_factor(source, cell), trace.output_factor(index, cell)
+    a, h = output_factor(trace, source, cell), output_factor(trace, index, cell)
     numbers = {**Symbols(trace.graph, "clearprop").of_layer(node.layer), "x": a.value, "h": h.value}
     latex = substituted((box_formula(node.layer).derivative or "").replace(r"\odot", r"\cdot"), numbers)
     return Part((Term((a,), float(trace[f"{node.name}.f'"][cell])),), latex)
@@ -183,19 +197,19 @@ def _through(trace: Trace, reader: int, position: int, cell: Cell) -> Iterator[T
     node = trace.graph.nodes[reader]
     layer, row = node.layer, cell[0]
     if isinstance(layer, boxes.Dense):
-        weights, scale = trace.parameter(reader, "W"), layer.factor(trace.graph.nodes[node.inputs[0]].shape[0])
+        weights, scale = parameter(trace, reader, "W"), layer.factor(trace.graph.nodes[node.inputs[0]].shape[0])
         for unit in range(layer.units):
-            factors = (trace.delta_factor(reader, (row, unit)), weights.factor((cell[1], unit)))
+            factors = (delta_factor(trace, reader, (row, unit)), weights.factor((cell[1], unit)))
             yield product(*factors, *_scale(scale))
         return
     if layer is not None and layer.elementwise:
         derivative = trace.nodes[node.name].derivative
-        yield product(trace.delta_factor(reader, cell), factor(f"{node.name}.f'", derivative, cell))
+        yield product(delta_factor(trace, reader, cell), factor(f"{node.name}.f'", derivative, cell))
         return
     for place, dxs, _ in _unit_passes(trace, reader, row):
         if dxs[position] is not None and dxs[position][cell] != 0.0:
             slope = Factor(f"d{node.name}{list(place)}/dx{list(cell)}", float(dxs[position][cell]))
-            yield product(trace.delta_factor(reader, place), slope)
+            yield product(delta_factor(trace, reader, place), slope)
 
 
 def _scale(scale: float) -> tuple[Factor, ...]:
@@ -217,7 +231,7 @@ def _unit_passes(trace: Trace, index: int, row: int | None) -> Iterator[tuple[Ce
             continue
         unit = numpy.zeros_like(delta)
         unit[cell] = 1.0
-        yield cell, *trace.backward(index, unit)
+        yield cell, *pass_back(trace, index, unit)
 
 
 def _gradient(trace: Trace, name: str, cell: Cell) -> Part:
@@ -240,15 +254,15 @@ def _gradient_at(trace: Trace, index: int, local: str, cell: Cell) -> tuple[list
     if isinstance(layer, boxes.Dense):
         place, source = (cell[-1],), node.inputs[0]
         scale = layer.factor(trace.graph.nodes[source].shape[0])
-        deltas = [trace.delta_factor(index, (row, *place)) for row in range(n_rows)]
+        deltas = [delta_factor(trace, index, (row, *place)) for row in range(n_rows)]
         if local == "b":
             return [product(d) for d in deltas], True
-        xs = [trace.output_factor(source, (row, cell[0])) for row in range(n_rows)]
+        xs = [output_factor(trace, source, (row, cell[0])) for row in range(n_rows)]
         return [product(x, d, *_scale(scale)) for x, d in zip(xs, deltas, strict=True)], True
     if numpy.count_nonzero(delta) <= MAX_UNITS:
         return [
             product(
-                trace.delta_factor(index, place),
+                delta_factor(trace, index, place),
                 Factor(f"d{node.name}{list(place)}/d{local}{list(cell)}", float(gradients[local][cell])),
             )
             for place, _, gradients in _unit_passes(trace, index, None)
@@ -258,6 +272,6 @@ def _gradient_at(trace: Trace, index: int, local: str, cell: Cell) -> tuple[list
     for row in range(n_rows):
         alone = numpy.zeros_like(delta)
         alone[row] = delta[row]
-        _, gradients = trace.backward(index, alone)
+        _, gradients = pass_back(trace, index, alone)
         terms.append(product(Factor(f"contribution of row {row}", float(gradients[local][cell]))))
     return terms, False

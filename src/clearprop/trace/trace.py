@@ -12,8 +12,8 @@ from clearprop.graph import Graph
 from clearprop.trace import export
 from clearprop.trace.checks import CellCheck, check_cell, is_derivative
 from clearprop.trace.formulas import Formula, quantity_formula
-from clearprop.trace.parts import Cell, Factor, factor
-from clearprop.trace.quantities import DELTA_NAMES, NodeTrace, TracedPass
+from clearprop.trace.parts import Cell, split_name
+from clearprop.trace.quantities import NodeTrace, TracedPass
 from clearprop.trace.terms import Explanation, explain
 from clearprop.trace.walk import TraceStep, walk
 from clearprop.validation import show
@@ -21,17 +21,6 @@ from clearprop.validation import show
 __all__ = ["Trace"]
 
 Array = Any
-
-
-@dataclass(frozen=True)
-class _Named:
-    """A parameter as it was in the pass, with its name."""
-
-    name: str
-    value: Array
-
-    def factor(self, cell: Cell) -> Factor:
-        return factor(self.name, self.value, cell)
 
 
 @dataclass(frozen=True, repr=False)
@@ -86,7 +75,7 @@ class Trace(Mapping[str, Any]):
     passed: TracedPass = field(compare=False)
 
     def __getitem__(self, name: str) -> Array:
-        node, quantity = self.split(name)
+        node, quantity = split_name(name)
         known = self._quantities(node)
         if quantity not in known:
             names = [f"{node}.{item}" for item in known] or [*self.nodes, "loss"]
@@ -205,45 +194,8 @@ class Trace(Mapping[str, Any]):
     def _repr_html_(self) -> str:
         return export.to_html(self)
 
-    # ---- for those who read the pass
-
     @property
     def graph(self) -> Graph:
         """The graph that was passed through."""
         graph: Graph = self.passed.executor.graph
         return graph
-
-    def split(self, name: str) -> tuple[str, str]:
-        """Return the node and the quantity that a name consists of."""
-        node, _, quantity = name.partition(".")
-        return node, quantity
-
-    def place(self, node: str) -> int:
-        """Return the position of a node in the graph."""
-        return list(self.nodes).index(node)
-
-    def output_factor(self, index: int, cell: Cell) -> Factor:
-        """Return a number of a node's output."""
-        node = list(self.nodes.values())[index]
-        return factor(f"{node.name}.{node.symbol}", node.output, cell)
-
-    def delta_factor(self, index: int, cell: Cell) -> Factor:
-        """Return a number of the gradient at a node's output."""
-        node = list(self.nodes.values())[index]
-        return factor(f"{node.name}.{DELTA_NAMES[node.symbol]}", node.delta, cell)
-
-    def local_parameters(self, index: int) -> dict[str, Array]:
-        """Return the parameters that a node uses, its own or another's, by local name."""
-        views = self.passed.executor.layout.views(self.passed.parameters)
-        return {local: views[name] for local, name in self.graph.names()[index].items()}
-
-    def backward(self, index: int, dh: Array) -> tuple[tuple[Array | None, ...], dict[str, Array]]:
-        """Return what a node's backward rule makes of a gradient at its output."""
-        layer, context = self.graph.nodes[index].layer, self.passed.forward.contexts[index]
-        assert layer is not None
-        assert context is not None
-        return layer.backward(context, self.local_parameters(index), self.passed.forward.kept[index], dh)
-
-    def parameter(self, index: int, local: str) -> _Named:
-        """Return a parameter that a node uses, with its name."""
-        return _Named(self.graph.names()[index][local], self.local_parameters(index)[local])
