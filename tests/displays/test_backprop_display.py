@@ -75,3 +75,10 @@ def test_an_estimator_shows_its_network():
     display = cp.BackpropDisplay.from_estimator(model, X, y, row=5)
     assert_close(display.prediction, model.predict_proba(X[[5]])[0], k=16)
     assert model.classes_[display.target] == y[5]
+
+
+def test_columns_have_their_names():
+    net, X, y = chain()
+    display = cp.BackpropDisplay.from_network(net, X, y, names=["a", "b", "$c$", "d"])
+    texts = [text.get_text() for text in display.ax_.texts]
+    assert {"a", "b", r"\$c\$", "d"} <= set(texts)

@@ -116,3 +116,11 @@ def test_an_estimator_gives_its_own_weights():
     model = cp.MLPRegressor(hidden_layer_sizes=3, solver="lbfgs", max_iter=300, random_state=0)
     model.fit(rng.normal(size=(20, 2)), rng.normal(size=20))
     assert numpy.array_equal(cp.WeightDisplay.from_estimator(model).weights, model.coefs_[0])
+
+
+@pytest.mark.parametrize("layer", [cp.Maxout(2, 3), cp.PeriodicEmbedding(2, width=1)])
+def test_boxes_with_weights_stand_alone(layer):
+    display = cp.NetworkDisplay.from_network(cp.Network([cp.Scale(), cp.LayerNorm(), layer, cp.Dense(1)], inputs=2))
+    assert len(display.columns) == 3
+    assert display.columns[0].nodes == ("input_1", "scale_1", "layer_norm_1")
+    assert display.connections[0].weights is None

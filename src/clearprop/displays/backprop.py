@@ -66,10 +66,12 @@ class BackpropDisplay(Display):
         Of the row, without penalties.
     row : int, default=0
         Which of the rows it is, for the title.
+    names : sequence of str
+        What the columns of the first input are called; empty for numbers.
 
     Attributes
     ----------
-    nodes, prediction, target, loss, row
+    nodes, prediction, target, loss, row, names
         As given.
     ax_, figure_ : matplotlib Axes and Figure
         After `plot`.
@@ -85,12 +87,22 @@ class BackpropDisplay(Display):
     0.5
     """
 
-    def __init__(self, nodes: Sequence[NodePass], prediction: Any, target: Any, loss: float, row: int = 0) -> None:
-        self.nodes, self.loss, self.row = tuple(nodes), loss, row
+    def __init__(
+        self,
+        nodes: Sequence[NodePass],
+        prediction: Any,
+        target: Any,
+        loss: float,
+        row: int = 0,
+        names: Sequence[str] = (),
+    ) -> None:
+        self.nodes, self.loss, self.row, self.names = tuple(nodes), loss, row, tuple(names)
         self.prediction, self.target = numpy.asarray(prediction), numpy.asarray(target)
 
     @classmethod
-    def from_network(cls, net: Network, X: Any, y: Any, *, row: int = 0, ax: Any = None) -> Self:
+    def from_network(
+        cls, net: Network, X: Any, y: Any, *, row: int = 0, names: Sequence[str] = (), ax: Any = None
+    ) -> Self:
         """Draw a row passing through a network, which stays as it is.
 
         Parameters
@@ -101,6 +113,8 @@ class BackpropDisplay(Display):
             Rows and targets, as for `Network.loss`.
         row : int, default=0
             Which of them.
+        names : sequence of str
+            What the columns of the first input are called.
         ax : matplotlib Axes or None
             Where; by default a figure of its own.
         """
@@ -109,7 +123,7 @@ class BackpropDisplay(Display):
             raise ArgumentError(f"BackpropDisplay: row must be below {batch.n_rows}, the number of rows, got {row}.")
         one = [x[[row]] for x in batch.inputs]
         trace = net.trace(one[0] if len(one) == 1 else one, numpy.asarray(y)[[row]])
-        return cls(_node_passes(trace), trace.prediction[0], batch.target[row], trace.loss, row).plot(ax)
+        return cls(_node_passes(trace), trace.prediction[0], batch.target[row], trace.loss, row, names).plot(ax)
 
     @classmethod
     def from_estimator(cls, estimator: Any, X: Any, y: Any, *, row: int = 0, member: int = 0, ax: Any = None) -> Self:
@@ -131,7 +145,8 @@ class BackpropDisplay(Display):
         from clearprop.estimators import network_rows  # scikit-learn is imported for estimators alone
 
         rows = network_rows(estimator, X, y, member)
-        return cls.from_network(rows.network, rows.X, rows.y, row=row, ax=ax)
+        names = rows.names[0] if rows.names else ()
+        return cls.from_network(rows.network, rows.X, rows.y, row=row, names=names, ax=ax)
 
     def _bands(self) -> list[tuple[str, list[tuple[str, Array | None]]]]:
         """Return title and columns of each band: forward, slopes, backward."""
@@ -151,19 +166,25 @@ class BackpropDisplay(Display):
             for _, columns in self._bands()
         ]
 
+    def _margin(self) -> float:
+        """Return the width of what stands left of the first column, in cells."""
+        return 3.2 if self.names else 2.1
+
     def _size(self) -> tuple[float, float]:
-        return 1.3 + 0.48 * WIDTH * (len(self.nodes) + 1), 1.5 + 0.27 * (sum(self._heights()) + 2.0)
+        return 0.3 + 0.48 * (self._margin() + WIDTH * (len(self.nodes) + 1)), 1.5 + 0.27 * (sum(self._heights()) + 2.0)
 
     def _draw(self, ax: Axes) -> None:
         top, right = 0.0, WIDTH * (len(self.nodes) + 1)
         for (title, columns), height in zip(self._bands(), self._heights(), strict=True):
-            ax.text(-0.35, top + 1.5, title, ha="right", va="center", color=GREY, fontsize=10.0)
+            ax.text(-0.35, top + 0.85, title, ha="right", va="bottom", color=GREY, fontsize=10.0)
             for place, (symbol, values) in enumerate(columns):
                 if values is not None:
                     self._draw_column(ax, place * WIDTH, top, symbol, values)
             top += height + 0.6
             if top < sum(self._heights()) + 0.6 * (len(self._heights()) - 1):
                 ax.plot([-0.2, right - 0.4], [top - 0.45, top - 0.45], color=EDGE, linewidth=0.6)
+        for line, name in enumerate(self.names[:MAX_SHOWN]):
+            ax.text(-0.35, 1.49 + line, label(name, 18), ha="right", va="center", fontsize=8.0)
         for place, node in enumerate(self.nodes):
             x = place * WIDTH + (WIDTH - 0.3) / 2
             ax.text(x, -0.85, label(node.node, 12), ha="center", va="bottom", fontsize=9.0, weight="bold")
@@ -173,7 +194,7 @@ class BackpropDisplay(Display):
         ax.text(x, -0.25, _number(self.loss), ha="center", va="bottom", fontsize=8.0, color=GREY)
         ax.set_title(f"Backpropagation of row {self.row}", pad=8.0)
         ax.text(right - 0.3, -1.75, f"target {self._target()}", ha="right", va="bottom", color=GREY, fontsize=9.0)
-        ax.set(xlim=(-2.1, right - 0.2), ylim=(top - 0.2, -1.9))
+        ax.set(xlim=(-self._margin(), right - 0.2), ylim=(top - 0.2, -1.9))
         ax.set_axis_off()
 
     def _draw_column(self, ax: Axes, x: float, top: float, symbol: str, values: Array) -> None:

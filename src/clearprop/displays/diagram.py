@@ -27,7 +27,7 @@ class UnitColumn:
     Attributes
     ----------
     nodes : tuple of str
-        The node, and those that follow it unit by unit, such as its activation.
+        The node, and those that follow it with as many units and no weights, such as its activation.
     n_units : int
         Units in all.
     depth : int
@@ -65,8 +65,9 @@ class NetworkDisplay(Display):
     """The units of a network and the weights between them.
 
     Weights above 0 are blue and solid, those below vermillion and dashed; the wider, the larger, compared with the
-    largest of the same matrix. At most 16 units of a column are shown, and the rest counted. Boxes that work unit by
-    unit share a column with the box before. A grey line stands for a box whose weights are no matrix, or that has none.
+    largest of the same matrix. At most 16 units of a column are shown, and the rest counted. Boxes without weights that
+    keep the number of units share a column with the box before. A grey line stands for a box whose weights are no
+    matrix, or that has none.
 
     Parameters
     ----------
@@ -129,7 +130,7 @@ class NetworkDisplay(Display):
             if W is not None and W.shape != (columns[before[0]].n_units, n_units):
                 W = None
             alone = len(before) == 1 and readers.count(node.inputs[0]) == 1
-            if alone and W is None and columns[before[0]].n_units == n_units and node.inputs[0] not in graph.inputs:
+            if alone and "W" not in own and columns[before[0]].n_units == n_units:
                 last = columns[before[0]]
                 columns[before[0]] = UnitColumn((*last.nodes, node.name), n_units, last.depth)
                 column_of.append(before[0])

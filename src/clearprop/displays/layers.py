@@ -236,7 +236,7 @@ class UnitHealthDisplay(NodesDisplay):
             start = start + share
         for line, (dead, saturated, units) in enumerate(zip(self.dead, self.saturated, self.n_units, strict=True)):
             text = ", ".join(f"{n} {what}" for n, what in ((dead, "dead"), (saturated, "saturated")) if n)
-            ax.text(1.015, line, f"{text or 'all fine'} of {units}", va="center", color=GREY, fontsize=9.0)
+            ax.text(1.015, line, f"{text or 'none'} of {units}", va="center", color=GREY, fontsize=9.0)
         self._name_lines(ax)
         ax.set_xlim(0.0, 1.0)
         ax.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
