@@ -223,6 +223,8 @@ class NetworkDisplay(Display):
                 for j in range(len(target))
                 if (connection.weights[i, j] < 0) == below and size[i, j] > 0
             ]
+            if not pairs:
+                continue
             lines = LineCollection(
                 [(source[i], target[j]) for i, j in pairs],
                 linewidths=[0.3 + 2.7 * size[i, j] for i, j in pairs],
