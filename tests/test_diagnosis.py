@@ -258,6 +258,20 @@ def test_the_step_is_that_of_training():
     assert message.endswith(f"takes the loss from {before:.6g} to {net.loss(X, y):.6g}")
 
 
+def test_the_next_step_of_a_run_is_judged_by_its_state():
+    rng = numpy.random.default_rng(0)
+    X, y = rng.normal(size=(8, 3)), rng.normal(size=8)
+    net = cp.Network([cp.Dense(4), cp.Tanh(), cp.Dense(1)], inputs=3, dtype="float64")
+    optimizer = cp.Adam(1.0)
+    state = net.fit(X, y, optimizer=optimizer, epochs=3, batch_size=8)[-1].state
+    fresh, diagnosis = (net.diagnose(X, y, optimizer=optimizer, state=one) for one in (None, state))
+    before = net.vector.copy()
+    net.fit(X, y, optimizer=optimizer, epochs=1, batch_size=8, state=state)
+    update = numpy.linalg.norm(net.parameters["dense_1.W"] - before[:12].reshape(3, 4))
+    assert_close(diagnosis.layers[1].update_ratio, update / numpy.linalg.norm(before[:12]), k=64)
+    assert diagnosis.layers[1].update_ratio != fresh.layers[1].update_ratio
+
+
 # ---- what is not finite
 
 

@@ -267,7 +267,15 @@ class EvaluatedNetwork(ABC):
             state=state,
         )
 
-    def diagnose(self, X: Any, y: Any, sample_weight: Any = None, *, optimizer: Optimizer | None = None) -> Diagnosis:
+    def diagnose(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        optimizer: Optimizer | None = None,
+        state: TrainState | None = None,
+    ) -> Diagnosis:
         """Return what keeps the network from learning these rows, with definitions, counts and remedies.
 
         It reads the trace of one pass in prediction mode, and the loss that one step of the optimizer would lead to.
@@ -280,7 +288,9 @@ class EvaluatedNetwork(ABC):
         X, y, sample_weight : array-like
             As for `loss`. A few hundred rows are enough; what is dead on few rows may live on others.
         optimizer : Optimizer or None
-            Whose first step is judged; by default plain gradient descent at 0.01.
+            Whose step is judged; by default plain gradient descent at 0.01.
+        state : TrainState or None
+            The state of a run, as for `trace`: its next step is judged. By default it is the first step of a run.
 
         Raises
         ------
@@ -306,7 +316,7 @@ class EvaluatedNetwork(ABC):
                 self.program.graph,
                 self.layout,
                 double.vector,
-                self.trace(X, y, sample_weight, optimizer=optimizer),
+                self.trace(X, y, sample_weight, optimizer=optimizer, state=state),
                 optimizer,
                 double.executor(),
                 double.buffer_vector,
