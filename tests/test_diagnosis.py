@@ -183,6 +183,23 @@ class Square(cp.Activation):
         return 2.0 * kept
 
 
+def test_probes_at_which_a_box_is_not_defined_do_not_count():
+    _, flat = unit_shares(Cube(), numpy.ones((2, 1)), numpy.array([[14.0], [16.0]]))
+    assert flat.tolist() == [0.5]  # 5 % of 300, the slope at a = 10
+
+
+@dataclass(frozen=True)
+class Cube(cp.Activation):
+    """h = sqrt(a)^6, which is not defined below 0."""
+
+    def forward(self, ctx, p, *xs):
+        root = ctx.xp.sqrt(xs[0])
+        return root**6, root
+
+    def derivative(self, ctx, kept):
+        return 3.0 * kept**4
+
+
 # ---- gradients
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from clearprop.diagnosis.health import layer_health, unit_shares
+from clearprop.diagnosis.health import layer_health, moments, unit_shares
 from clearprop.diagnosis.report import Diagnosis, Finding, LayerHealth
 from clearprop.diagnosis.rules import (
     gradient_findings,
@@ -19,7 +19,7 @@ from clearprop.optimizers import Optimizer
 from clearprop.parameters import Layout
 from clearprop.trace import Trace
 
-__all__ = ["Diagnosis", "Finding", "LayerHealth", "diagnose_pass", "unit_shares"]
+__all__ = ["Diagnosis", "Finding", "LayerHealth", "diagnose_pass", "moments", "unit_shares"]
 
 Array = Any
 

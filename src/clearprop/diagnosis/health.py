@@ -109,9 +109,10 @@ def _silent_units(
 def _steepest(layer: Layer) -> float:
     """Return the steepest slope of an elementwise activation at the probes."""
     ctx = Context(numpy)
-    _, kept = layer.forward(ctx, {}, PROBES)
-    slopes, _ = layer.backward(ctx, {}, kept, numpy.ones_like(PROBES))
-    return max(float(numpy.abs(slope).max()) for slope in slopes if slope is not None)
+    with numpy.errstate(all="ignore"):  # a user's own box may not be defined at all probes
+        _, kept = layer.forward(ctx, {}, PROBES)
+        (slope, *_), _ = layer.backward(ctx, {}, kept, numpy.ones_like(PROBES))
+    return float(numpy.fmax.reduce(numpy.abs(numpy.asarray(slope))))
 
 
 def norm(arrays: Iterable[Array]) -> float:

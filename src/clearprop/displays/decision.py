@@ -8,15 +8,14 @@ from typing import Any, Self
 import numpy
 
 from clearprop.displays.base import BLUE, GREY, INK, PALETTE, VERMILLION, Axes, Display, diverging, label
+from clearprop.displays.planes import by_class, pair, span
 from clearprop.errors import ArgumentError
-from clearprop.losses import BinaryCrossEntropy, CrossEntropy, Hinge, KLDivergence
 from clearprop.network import Network
 from clearprop.validation import check_integer
 
 __all__ = ["DecisionSliceDisplay"]
 
 Array = Any
-MARGIN = 0.08  # of the range of a feature, on both sides
 MAX_POINTS = 500
 MARKERS = "osD^vPX*"
 
@@ -130,7 +129,7 @@ class DecisionSliceDisplay(Display):
         plane = numpy.tile(middle, (resolution * resolution, 1))
         plane[:, first], plane[:, second] = numpy.tile(x0, resolution), numpy.repeat(x1, resolution)
         response = net.predict(plane).astype(numpy.float64)
-        target, response, n_classes = _by_class(net, batch.target, response)
+        target, response, n_classes = by_class(net, batch.target, response)
         if n_classes and classes is None:
             classes = range(n_classes)
         fixed = {name: float(middle[place]) for place, name in enumerate(names) if place not in (first, second)}
@@ -277,40 +276,6 @@ class DecisionSliceDisplay(Display):
                 edgecolor="white", linewidth=0.7, label=label(str(name), 14),
             )  # fmt: skip
         ax.legend(loc="upper right", fontsize=9.0, frameon=True, framealpha=0.85, edgecolor="white", ncols=1)
-
-
-def pair(features: Sequence[int | str], names: Sequence[str]) -> tuple[int, int]:
-    """Return the places of two different features, given by place or name."""
-    places = [names.index(one) if one in names else one for one in features]
-    fine = [
-        isinstance(one, int | numpy.integer) and not isinstance(one, bool) and 0 <= one < len(names) for one in places
-    ]
-    if len(places) != 2 or not all(fine) or places[0] == places[1]:
-        raise ArgumentError(
-            f"DecisionSliceDisplay: features must be two different columns by place or name, got {list(features)!r}; "
-            f"there are {', '.join(list(names)[:8])}{', ...' if len(names) > 8 else ''}."
-        )
-    return int(places[0]), int(places[1])
-
-
-def span(values: Array, resolution: int) -> Array:
-    """Return evenly spaced numbers over the range of a feature, and a little beyond."""
-    low, high = float(values.min()), float(values.max())
-    margin = MARGIN * (high - low) or 0.5
-    return numpy.linspace(low - margin, high + margin, resolution)
-
-
-def _by_class(net: Network, target: Array, response: Array) -> tuple[Array, Array, int]:
-    """Return targets, responses and the number of classes, 0 for numbers."""
-    if isinstance(net.loss_function, CrossEntropy | KLDivergence) or (
-        isinstance(net.loss_function, Hinge) and response.shape[1] > 1
-    ):
-        target = target.argmax(axis=1) if target.ndim == 2 else target
-        n_classes = response.shape[1]
-        return target, response[:, 1] if n_classes == 2 else response, n_classes
-    if isinstance(net.loss_function, BinaryCrossEntropy):
-        return (target.reshape(len(target), -1)[:, 0] > 0.5).astype(int), response[:, 0], 2
-    return target.reshape(len(target), -1)[:, 0], response[:, 0], 0
 
 
 def _faint(colours: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy
 
+from clearprop.diagnosis import moments
 from clearprop.displays.base import BLUE, EDGE, GREY, INK, PALE, VERMILLION, Axes, TraceDisplay, label
 from clearprop.engines import sparse
 from clearprop.errors import ArgumentError
@@ -147,14 +148,13 @@ class ActivationDisplay(NodesDisplay):
     @classmethod
     def _of(cls, net: Network, X: Any, y: Any) -> Self:
         outputs = {name: node.output for name, node in net.trace(X, y).nodes.items() if not sparse(node.output)}
-        layers = [layer for layer in net.diagnose(X, y).layers if layer.node in outputs]
-        histograms = list(map(_histogram, outputs.values()))
+        histograms, moment = list(map(_histogram, outputs.values())), list(map(moments, outputs.values()))
         return cls(
             list(outputs),
             [edges for _, edges in histograms],
             [counts for counts, _ in histograms],
-            [layer.mean for layer in layers],
-            [layer.deviation for layer in layers],
+            [mean for mean, _ in moment],
+            [deviation for _, deviation in moment],
         )
 
     def _draw(self, ax: Axes) -> None:
