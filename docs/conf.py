@@ -24,6 +24,7 @@ extensions = [
     "numpydoc",
     "myst_parser",
     "executed",
+    "matplotlib.sphinxext.plot_directive",
     "sphinx_gallery.gen_gallery",
     "literal_links",
     "mathml",
@@ -53,6 +54,13 @@ numpydoc_xref_aliases = {name: f"clearprop.{name}" for name in clearprop._HOME i
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
 html_math_renderer = "mathml"
+
+# ---- pictures that pages draw of themselves
+
+plot_formats = [("svg", 100)]
+plot_html_show_formats = False
+plot_html_show_source_link = False
+plot_include_source = False
 
 # ---- the gallery
 

@@ -232,7 +232,8 @@ class UnitHealthDisplay(NodesDisplay):
             ("neither", fine, {"color": PALE}),
         ):
             share = units / self.n_units
-            ax.barh(lines, share, left=start, height=0.62, label=name, linewidth=0.8, **style)
+            edge = numpy.where(share > 0.0, 0.8, 0.0)  # else bars of no length would show
+            ax.barh(lines, share, left=start, height=0.62, label=name, linewidth=edge, **style)
             start = start + share
         for line, (dead, saturated, units) in enumerate(zip(self.dead, self.saturated, self.n_units, strict=True)):
             text = ", ".join(f"{n} {what}" for n, what in ((dead, "dead"), (saturated, "saturated")) if n)
