@@ -9,7 +9,7 @@ import numpy
 
 from clearprop.batches import check_finite, check_inputs, make_batch
 from clearprop.derivatives import hessian_vector_pass, input_gradients, jacobians
-from clearprop.diagnosis import Diagnosis, diagnose_pass
+from clearprop.diagnosis import Diagnosis, diagnose_trace
 from clearprop.engines import Batch, Executor, Program
 from clearprop.engines.array import ArrayExecutor
 from clearprop.errors import ArgumentError
@@ -309,19 +309,10 @@ class EvaluatedNetwork(ABC):
         dead units: 4 of 4 units put out 0 on all 3 rows (number 0, 1, 2, 3)
         vanishing gradient: the RMS of delta is 0 at 'dense_1' and 0.272 at 'dense_2'
         """
-        optimizer = SGD() if optimizer is None else optimizer
         double = self if self.program.dtype == numpy.float64 else self.astype(numpy.float64)
         with numpy.errstate(all="ignore"):  # what overflows is a finding
-            return diagnose_pass(
-                self.program.graph,
-                self.layout,
-                double.vector,
-                self.trace(X, y, sample_weight, optimizer=optimizer, state=state),
-                optimizer,
-                double.executor(),
-                double.buffer_vector,
-                double.batch(X, y, sample_weight),
-            )
+            trace = self.trace(X, y, sample_weight, optimizer=optimizer, state=state)
+            return diagnose_trace(trace, double.executor())
 
     def _check_vector(self, vector: Any) -> Array:
         n = self.layout.size

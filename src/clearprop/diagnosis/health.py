@@ -10,9 +10,7 @@ import numpy
 
 from clearprop.diagnosis.report import LayerHealth
 from clearprop.engines import sparse
-from clearprop.graph import Graph
 from clearprop.layers import Context, Layer
-from clearprop.parameters import Layout
 from clearprop.trace import Trace
 
 __all__ = ["FLAT", "MOST_ROWS", "layer_health", "moments", "unit_shares"]
@@ -24,32 +22,26 @@ MOST_ROWS = 0.95  # on so many of the rows a saturated unit is flat
 PROBES = numpy.linspace(-10.0, 10.0, 4001)  # 0 among them; every activation of ours is steepest within
 
 
-def layer_health(graph: Graph, layout: Layout, w: Array, trace: Trace) -> tuple[LayerHealth, ...]:
+def layer_health(trace: Trace) -> tuple[LayerHealth, ...]:
     """Return the health of every node of a graph.
 
     Parameters
     ----------
-    graph : Graph
-        The boxes.
-    layout : Layout
-        The places of the parameters.
-    w : array of shape (n_parameters,)
-        The parameters.
     trace : Trace
         A pass in prediction mode, with the update of an optimizer.
     """
-    values = layout.views(w)
+    layout = trace.passed.executor.layout
     weights = {name for name, slot in layout.items() if slot.parameter.decays}
 
     def total(name: str) -> Array:
-        return trace[f"{name}.gradient"] + trace.get(f"{name}.penalty", 0.0)
+        return trace.get(f"{name}.total", trace[f"{name}.gradient"])
 
     layers = []
-    for node in graph.nodes:
+    for node in trace.graph.nodes:
         passed = trace.nodes[node.name]
         own = [name for name in layout if name.rpartition(".")[0] == node.name]
         heavy = [name for name in own if name in weights]
-        weight = norm(values[name] for name in heavy)
+        weight = norm(trace[name] for name in heavy)
         dead, saturated = _silent_units(node.layer, passed.output, passed.derivative)
         mean, deviation = moments(passed.output)
         layers.append(
@@ -63,7 +55,7 @@ def layer_health(graph: Graph, layout: Layout, w: Array, trace: Trace) -> tuple[
                 float(deviation),
                 None if passed.delta is None else norm([passed.delta]),
                 norm(map(total, own)) if own else None,
-                norm(values[name] for name in own) if own else None,
+                norm(trace[name] for name in own) if own else None,
                 norm(trace[f"{name}.update"] for name in own) if own else None,
                 norm(trace[f"{name}.update"] for name in heavy) / weight if weight else None,
             )
