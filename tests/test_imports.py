@@ -17,7 +17,8 @@ USES = {
     "import": ("import clearprop", set()),
     "network": (
         "import clearprop as cp\nnet = cp.Network([cp.Dense(2), cp.ReLU(), cp.Dense(1)], inputs=1)\n"
-        "net.fit([[1.0]], [1.0], epochs=2)\nnet.predict([[1.0]]); net.trace([[1.0]], [1.0]); print(net.summary())",
+        "net.fit([[1.0]], [1.0], epochs=2)\nnet.predict([[1.0]]); net.trace([[1.0]], [1.0]); print(net.summary())\n"
+        "net.diagnose([[1.0]], [1.0])",
         set(),
     ),
     "lbfgs": (

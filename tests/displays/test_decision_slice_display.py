@@ -101,3 +101,14 @@ def test_the_picture_has_classes_with_marks_of_their_own():
     marks = {tuple(map(tuple, handle.get_paths()[0].vertices)) for handle in legend.legend_handles}
     assert len(marks) == 3
     display.figure_.canvas.draw()
+
+
+@pytest.mark.parametrize("kind", ["perceptron", "table"])
+def test_labels_that_do_not_exclude_one_another_have_no_slice(kind):
+    y = RNG.integers(2, size=(60, 3))
+    if kind == "table":
+        model = cp.Classifier(RECIPE, random_state=0)
+    else:
+        model = cp.MLPClassifier(4, solver="lbfgs", max_iter=900, random_state=0)
+    with pytest.raises(cp.ArgumentError, match="got 3 labels that do not exclude one another"):
+        cp.DecisionSliceDisplay.from_estimator(model.fit(X, y), X, y)

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy
 
 from clearprop.displays.base import BLUE, GREY, INK, PALETTE, VERMILLION, Axes, Display, diverging, label
-from clearprop.displays.planes import by_class, pair, span
+from clearprop.displays.planes import by_class, one_label, pair, span
 from clearprop.errors import ArgumentError
 from clearprop.network import Network
 from clearprop.validation import check_integer
@@ -197,11 +197,11 @@ class DecisionSliceDisplay(Display):
         found = slice_table(table, [names[place] for place in pair(features, names)], lambda x: span(x, resolution))
         classes = getattr(estimator, "classes_", None)
         response = (estimator.predict if classes is None else estimator.predict_proba)(found.plane)
+        if classes is not None and rows.y.ndim == 2:
+            one_label(rows.y.shape[1])
         response = response if response.ndim == 1 else response[:, 0] if classes is None else response
         response = response[:, 1] if response.ndim == 2 and response.shape[1] == 2 else response
-        target = numpy.asarray(y)
-        if classes is not None:
-            target = rows.y.argmax(axis=1) if rows.y.ndim == 2 else rows.y
+        target = numpy.asarray(y) if classes is None else rows.y
         return cls(
             *found.axes,
             response.reshape(resolution, resolution, *response.shape[1:]),

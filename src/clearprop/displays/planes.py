@@ -11,7 +11,7 @@ from clearprop.errors import ArgumentError
 from clearprop.losses import BinaryCrossEntropy, CrossEntropy, Hinge, KLDivergence
 from clearprop.network import Network
 
-__all__ = ["by_class", "pair", "span"]
+__all__ = ["by_class", "one_label", "pair", "span"]
 
 Array = Any
 MARGIN = 0.08  # of the range of a feature, on both sides
@@ -47,5 +47,15 @@ def by_class(net: Network, target: Array, response: Array) -> tuple[Array, Array
         n_classes = response.shape[1]
         return target, response[:, 1] if n_classes == 2 else response, n_classes
     if isinstance(net.loss_function, BinaryCrossEntropy):
+        one_label(response.shape[1])
         return (target.reshape(len(target), -1)[:, 0] > 0.5).astype(int), response[:, 0], 2
     return target.reshape(len(target), -1)[:, 0], response[:, 0], 0
+
+
+def one_label(n_labels: int) -> None:
+    """Raise `ArgumentError` for rows that may have several labels."""
+    if n_labels > 1:
+        raise ArgumentError(
+            f"DecisionSliceDisplay: y must hold one class or one label a row, got {n_labels} labels that do not "
+            "exclude one another; draw a model that was fitted to one of them."
+        )
