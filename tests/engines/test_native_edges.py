@@ -539,9 +539,9 @@ def steps_left(monkeypatch):
     seen = []
     run = ArrayExecutor.run_epoch
 
-    def spy(self, *arguments, first_batch=1):
+    def spy(self, *arguments, first_batch=1, **keywords):
         seen.append(first_batch)
-        return run(self, *arguments, first_batch=first_batch)
+        return run(self, *arguments, first_batch=first_batch, **keywords)
 
     monkeypatch.setattr(ArrayExecutor, "run_epoch", spy)
     return seen

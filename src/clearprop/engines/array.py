@@ -128,11 +128,9 @@ class ArrayExecutor(GraphPasses):
         rates: Any,
         *,
         first_batch: int = 1,
+        ends: bool = True,
     ) -> EpochLoss:
-        """Run all batches of one epoch; stop at the first number that is not finite, with the parameters before it.
-
-        `first_batch` is what an error calls the first of them.
-        """
+        """Run batches of one epoch; stop at the first number that is not finite, with the parameters before it."""
         w = state.parameters
         ones = numpy.ones_like(w)
         factors = optimizer.factors(self.layout, ones)
@@ -166,7 +164,7 @@ class ArrayExecutor(GraphPasses):
                     raise non_finite_error(f"the update of '{bad}'", bad, **where)
             state.step += 1
             losses.append((value, penalty))
-        state.epoch += 1
+        state.epoch += ends
         data_loss, penalty_loss = numpy.array(losses).T
         return EpochLoss(data_loss, penalty_loss, norm)
 

@@ -214,9 +214,22 @@ class Executor(Protocol):
         ...
 
     def run_epoch(
-        self, state: TrainState, optimizer: Optimizer, data: Batch, order: Any, batch_size: int, rates: Any
+        self,
+        state: TrainState,
+        optimizer: Optimizer,
+        data: Batch,
+        order: Any,
+        batch_size: int,
+        rates: Any,
+        *,
+        first_batch: int = 1,
+        ends: bool = True,
     ) -> EpochLoss:
-        """Run all batches of one epoch over the rows in the given order, with a learning rate for each update."""
+        """Run batches of one epoch over the rows in the given order, with a learning rate for each update.
+
+        An epoch may be run in parts: `first_batch` is the number of the first batch, `ends` says whether the last one
+        ends the epoch. The parts leave the same bits as the whole.
+        """
         ...
 
 

@@ -127,9 +127,18 @@ class NativeExecutor:
         state.step += 1
 
     def run_epoch(
-        self, state: TrainState, optimizer: Optimizer, data: Batch, order: Any, batch_size: int, rates: Any
+        self,
+        state: TrainState,
+        optimizer: Optimizer,
+        data: Batch,
+        order: Any,
+        batch_size: int,
+        rates: Any,
+        *,
+        first_batch: int = 1,
+        ends: bool = True,
     ) -> EpochLoss:
-        """Run all batches of one epoch in one call, without Python.
+        """Run batches of one epoch in one call, without Python.
 
         A step in which a number might overflow is left to the array engine, which looks at every number: it names the
         first one that is not finite, or makes the step.
@@ -155,12 +164,12 @@ class NativeExecutor:
                 break
             rows = order[begin * batch_size : (begin + 1) * batch_size]
             one = self._array().run_epoch(
-                state, optimizer, data, rows, batch_size, rates[begin : begin + 1], first_batch=begin + 1
-            )
-            state.epoch -= 1
+                state, optimizer, data, rows, batch_size, rates[begin : begin + 1],
+                first_batch=first_batch + begin, ends=False,
+            )  # fmt: skip
             losses_[begin], penalties_[begin], norm = one.data[0], one.penalty[0], one.gradient_norm
             begin += 1
-        state.epoch += 1
+        state.epoch += ends
         return EpochLoss(losses_, penalties_, norm)
 
     def _rows(self, inputs: tuple[Array, ...]) -> list[Any]:

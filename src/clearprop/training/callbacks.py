@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from clearprop.engines import Batch
 from clearprop.errors import ArgumentError
+from clearprop.optimizers import LBFGS, Optimizer
 from clearprop.training.report import EpochReport
 from clearprop.validation import show
 
@@ -29,6 +31,12 @@ class CallbackContext:
         The context of the run, for an epoch.
     report : EpochReport or None
         What the epoch reported, when it ends.
+    rows, held_out : Batch or None
+        The rows to train on and those to validate on, as the network takes them; of the whole run.
+    optimizer : Optimizer or LBFGS or None
+        What makes the updates; of the whole run.
+    columns : tuple of str or None
+        Names of the columns of X, where it has any; of the whole run.
     """
 
     task_name: str
@@ -36,6 +44,10 @@ class CallbackContext:
     max_subtasks: int = 0
     parent: CallbackContext | None = field(default=None, repr=False)
     report: EpochReport | None = None
+    rows: Batch | None = field(default=None, repr=False)
+    held_out: Batch | None = field(default=None, repr=False)
+    optimizer: Optimizer | LBFGS | None = None
+    columns: tuple[str, ...] | None = None
 
 
 class Callback:
@@ -88,7 +100,9 @@ class Callback:
 class CallbackList:
     """The callbacks of one run."""
 
-    def __init__(self, callbacks: Any, estimator: Any, epochs: int, built_in: tuple[Callback, ...] = ()) -> None:
+    def __init__(
+        self, callbacks: Any, estimator: Any, context: CallbackContext, built_in: tuple[Callback, ...] = ()
+    ) -> None:
         if not isinstance(callbacks, Iterable):
             raise ArgumentError(f"train: callbacks must be a list of callbacks, got {show(callbacks)}; put it into [].")
         self.callbacks = (*callbacks, *built_in)
@@ -101,7 +115,7 @@ class CallbackList:
                     "derive from clearprop.Callback."
                 )
         self.estimator = estimator
-        self.run = CallbackContext("fit", max_subtasks=epochs)
+        self.run = context
 
     def begin(self) -> None:
         """Call the hooks before the first epoch."""

@@ -9,7 +9,7 @@ from clearprop.errors import ArgumentError
 from clearprop.network import Network
 from clearprop.optimizers import LBFGS, Adam, Optimizer
 from clearprop.state import TrainState
-from clearprop.training.callbacks import CallbackList
+from clearprop.training.callbacks import CallbackContext, CallbackList
 from clearprop.training.data import prepare
 from clearprop.training.metrics import check_metrics, reported
 from clearprop.training.progress import ProgressBar
@@ -121,7 +121,11 @@ def train(
     names = check_metrics(metrics, data.target if held_out is None else held_out.target)
     if early_stopping is not None and early_stopping.monitor is not None:
         check_choice("EarlyStopping", "monitor", early_stopping.monitor, reported(names, held_out is not None))
-    hooks = CallbackList(callbacks, net, epochs, (ProgressBar(),) if progress else ())
+    columns = tuple(map(str, X.columns)) if hasattr(X, "columns") else None
+    context = CallbackContext(
+        "fit", max_subtasks=epochs, rows=data, held_out=held_out, optimizer=optimizer, columns=columns
+    )
+    hooks = CallbackList(callbacks, net, context, (ProgressBar(),) if progress else ())
     run = Run(net, data, held_out, optimizer, epochs, batch_size, shuffle, names, seed, state)
     return run_epochs(run, early_stopping, hooks)
 

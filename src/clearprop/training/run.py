@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy
 
-from clearprop.engines import Batch
+from clearprop.engines import Batch, EpochLoss
 from clearprop.errors import ArgumentError
 from clearprop.network import Network
 from clearprop.optimizers import LBFGS, Optimizer
@@ -23,7 +23,7 @@ from clearprop.training.metrics import evaluate
 from clearprop.training.report import EpochReport
 from clearprop.validation import check_real, show
 
-__all__ = ["Order", "Run"]
+__all__ = ["Epoch", "Order", "Run"]
 
 Order = Callable[[int, int], Any]  # (epoch, n_rows) -> the order of the rows
 
@@ -71,22 +71,21 @@ class Run:
         return self._lbfgs() if isinstance(self.optimizer, LBFGS) else self._stochastic(self.optimizer)
 
     def _stochastic(self, optimizer: Optimizer) -> Generator[EpochReport]:
-        assert self.state is not None
-        net, data, state = self.net, self.data, self.state
-        executor = net.executor(optimizer)
-        n_batches = math.ceil(data.n_rows / self.batch_size)
-        rate = optimizer.rate(state.step + self.epochs * n_batches)
+        rate = self.rate(optimizer)
         for _ in range(self.epochs):
-            began = time.perf_counter()
-            steps = range(state.step, state.step + n_batches)
-            rates = _rates(rate, steps, state)
-            order = _order(self.shuffle, state, data.n_rows)
-            loss = executor.run_epoch(state, optimizer, data, order, self.batch_size, rates)
-            shares = self._batch_shares(order)
-            value, penalty = float(loss.data @ shares), float(loss.penalty @ shares)
-            yield self._report(value, penalty, loss.gradient_norm, float(rates[-1]), began, rate)
+            yield Epoch(self, optimizer, rate).finish()
 
-    def _batch_shares(self, order: Any) -> Any:
+    def rate(self, optimizer: Optimizer) -> Any:
+        """Return the learning rate of the updates that are still to come, a schedule or a constant."""
+        assert self.state is not None
+        return optimizer.rate(self.state.step + self.epochs * self.n_batches)
+
+    @property
+    def n_batches(self) -> int:
+        """Batches of an epoch."""
+        return math.ceil(self.data.n_rows / self.batch_size)
+
+    def batch_shares(self, order: Any) -> Any:
         """Return what each batch counts in the loss of the epoch."""
         starts = numpy.arange(0, len(order), self.batch_size)
         if self.by_rows or self.data.weight is None:
@@ -104,12 +103,13 @@ class Run:
             state.step += 1
             state.epoch += 1
             penalty, _ = net.reference().penalty(net.vector, self.data.total_weight)
-            yield self._report(loss - penalty, penalty, math.nan, math.nan, began, None)
+            yield self.report(loss - penalty, penalty, math.nan, math.nan, began, None)
             began = time.perf_counter()
 
-    def _report(
+    def report(
         self, data: float, penalty: float, norm: float, learning_rate: float, began: float, rate: Any
     ) -> EpochReport:
+        """Return the report of an epoch with these losses, which began at that time; the held-out rows are measured."""
         assert self.state is not None
         net, state, held_out = self.net, self.state, self.held_out
         validation_loss, measured = None, {}
@@ -138,6 +138,57 @@ class Run:
             metrics=measured,
             state=state,
         )
+
+
+class Epoch:
+    """An epoch under way: its batches may be run one at a time, and leave the same bits as all at once.
+
+    Parameters
+    ----------
+    run : Run
+        Whose next epoch it is; not one of L-BFGS.
+    optimizer : Optimizer
+        The run's.
+    rate : schedule or constant
+        What `Run.rate` returned when the run began.
+    """
+
+    def __init__(self, run: Run, optimizer: Optimizer, rate: Any) -> None:
+        began = time.perf_counter()
+        assert run.state is not None
+        self.run, self.optimizer, self.rate, self.state = run, optimizer, rate, run.state
+        self.executor = run.net.executor(optimizer)
+        self.n_batches, self.n_done = run.n_batches, 0
+        self.rates = _rates(rate, range(self.state.step, self.state.step + self.n_batches), self.state)
+        self.order = _order(run.shuffle, self.state, run.data.n_rows)
+        self.parts: list[EpochLoss] = []
+        self.seconds = time.perf_counter() - began
+
+    def advance(self, n_batches: int) -> EpochReport | None:
+        """Run so many batches more, or those that are left; return the report once the last one is done."""
+        began = time.perf_counter() - self.seconds
+        run, first, last = self.run, self.n_done, min(self.n_done + n_batches, self.n_batches)
+        order = self.order[first * run.batch_size : last * run.batch_size]
+        part = self.executor.run_epoch(
+            self.state, self.optimizer, run.data, order, run.batch_size, self.rates[first:last],
+            first_batch=first + 1, ends=last == self.n_batches,
+        )  # fmt: skip
+        self.parts.append(part)
+        self.n_done = last
+        self.seconds = time.perf_counter() - began
+        return self._report(began, part.gradient_norm) if last == self.n_batches else None
+
+    def finish(self) -> EpochReport:
+        """Run the batches that are left and return the report."""
+        report = self.advance(self.n_batches)
+        assert report is not None
+        return report
+
+    def _report(self, began: float, gradient_norm: float) -> EpochReport:
+        shares = self.run.batch_shares(self.order)
+        data = float(numpy.concatenate([part.data for part in self.parts]) @ shares)
+        penalty = float(numpy.concatenate([part.penalty for part in self.parts]) @ shares)
+        return self.run.report(data, penalty, gradient_norm, float(self.rates[-1]), began, self.rate)
 
 
 def _rates(rate: Any, steps: range, state: TrainState) -> Any:
