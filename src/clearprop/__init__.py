@@ -48,6 +48,7 @@ _HOMES = {
         "ActivationDisplay", "BackpropDisplay", "DecisionSliceDisplay", "GradientFlowDisplay", "LossCurveDisplay",
         "NetworkDisplay", "UnitHealthDisplay", "WeightDisplay",
     ],
+    "ui": ["LiveView"],
     "installation": ["show_config"],
     "errors": [
         "ArgumentError", "ClearpropError", "DataError", "DataWarning", "GradientCheckError", "MissingExtraError",

@@ -22,6 +22,7 @@ VERBS = {
     "inspect": "show what a model file holds",
     "explain": "show every quantity of one row's pass through a model",
     "plot": "draw a model: loss, weights, gradients, units, one row's pass, decisions",
+    "ui": "train and look inside on a page in the browser",
     "demo": "train a named example on bundled data: digits, xor, two",
 }
 FINE, INTERNAL, USAGE, DATA, MODEL_FILE, DIVERGED, UNAVAILABLE, FAIL_UNDER, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 7, 130
@@ -49,7 +50,7 @@ options:
 begin with: clearprop demo
 
 exit codes: 0 fine, 1 internal error, 2 usage, 3 data, 4 model file, 5 training diverged,
-6 something is not installed, 7 --fail-under missed, 130 interrupted
+6 not installed, or port in use, 7 --fail-under missed, 130 interrupted
 """
 
 

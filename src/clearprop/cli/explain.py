@@ -107,21 +107,13 @@ def run(arguments: Sequence[str]) -> int:
 def _row(options: argparse.Namespace) -> tuple[NetworkRows, dict[str, Any]]:
     """Return the model's network with the row as it reads it, and the row as it stands in the table."""
     from clearprop.cli.model_file import StoredModel, read_file
-    from clearprop.cli.rows import model_rows
-    from clearprop.estimators import NetworkRows, network_rows
+    from clearprop.cli.rows import as_network_rows, model_rows
 
     _, stored = read_file(options.model)
     table = load_table(options.data, [*getattr(stored, "missing", ()), *options.na])
     rows = model_rows(stored, table, options.target)
-    place = [rows.place(options.row)]
-    if isinstance(stored, StoredModel):
-        target = stored.one_target(options.target)
-        found = network_rows(stored.model, rows.X.take(place), rows.y[place])
-        if len(stored.model.members_) > 1:
-            note(f"note: the model averages {len(stored.model.members_)} networks; this is the first of them")
-    else:
-        target = options.target
-        found = NetworkRows(stored, rows.X[place], rows.y[place], (tuple(rows.names),))
+    target = stored.one_target(options.target) if isinstance(stored, StoredModel) else options.target
+    found = as_network_rows(stored, rows.only(options.row))
     values = {name: table.text(name)[options.row] for name in table.columns}
     return found, {"source": table.source, "row": options.row, "target": target, "values": values}
 

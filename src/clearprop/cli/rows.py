@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy
@@ -11,10 +11,11 @@ from clearprop.cli.model_file import StoredModel
 from clearprop.cli.options import note
 from clearprop.cli.problem import class_codes, known_rows, numbers
 from clearprop.errors import ArgumentError, DataError
+from clearprop.estimators import NetworkRows, network_rows
 from clearprop.estimators.tables.table import Table
 from clearprop.network import Network
 
-__all__ = ["ModelRows", "model_rows"]
+__all__ = ["ModelRows", "as_network_rows", "model_rows"]
 
 Array = Any
 
@@ -50,6 +51,12 @@ class ModelRows:
             raise DataError(f"row {row} is not among the {len(self.places)} rows with a target; rows count from 0.")
         return int(found[0])
 
+    def only(self, row: int) -> ModelRows:
+        """Return one row of the table alone, by its number."""
+        at = [self.place(row)]
+        X = self.X.take(at) if isinstance(self.X, Table) else self.X[at]
+        return replace(self, X=X, y=self.y[at], places=self.places[at])
+
 
 def model_rows(model: Network | StoredModel, table: Table, target: str | None) -> ModelRows:
     """Return the rows of a table that have a target; `target` is its column, if the model does not know it.
@@ -74,6 +81,16 @@ def model_rows(model: Network | StoredModel, table: Table, target: str | None) -
     for text in notes:
         note(f"note: {text}")
     return rows
+
+
+def as_network_rows(model: Network | StoredModel, rows: ModelRows) -> NetworkRows:
+    """Return the network of a model, the first where it has several, with rows as it takes them."""
+    if isinstance(model, Network):
+        return NetworkRows(model, rows.X, rows.y, (tuple(rows.names),))
+    n_networks = len(model.model.members_)
+    if n_networks > 1:
+        note(f"note: the model averages the predictions of {n_networks} networks; this is the first of them")
+    return network_rows(model.model, rows.X, rows.y)
 
 
 def _network_rows(net: Network, table: Table, target: str, places: Array) -> ModelRows:

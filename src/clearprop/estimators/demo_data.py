@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from clearprop.estimators.tables.table import Table
 from clearprop.training.data import split_rows
 
-__all__ = ["held_out_digits"]
+__all__ = ["digits", "held_out_digits"]
+
+Array = Any
+
+
+def digits() -> tuple[Array, Array, tuple[str, ...]]:
+    """Return scikit-learn's 1,797 hand-written digits: grey values from 0 to 16, digits, and the pixels' names."""
+    from sklearn.datasets import load_digits
+
+    data = load_digits()
+    return data.data, data.target, tuple(data.feature_names)
 
 
 def held_out_digits(name: str) -> tuple[Table, Table, str]:
@@ -19,14 +31,12 @@ def held_out_digits(name: str) -> tuple[Table, Table, str]:
     name : {"digits", "two"}
         Whether the target is the ``digit`` or whether it ``is_two``.
     """
-    from sklearn.datasets import load_digits
-
-    data = load_digits()
-    columns = {feature: data.data[:, place].astype(int) for place, feature in enumerate(data.feature_names)}
+    grey, classes, names = digits()
+    columns = {feature: grey[:, place].astype(int) for place, feature in enumerate(names)}
     kinds = dict.fromkeys(columns, "number")
     target = "digit" if name == "digits" else "is_two"
-    columns[target] = data.target if name == "digits" else data.target == 2
+    columns[target] = classes if name == "digits" else classes == 2
     kinds[target] = "number" if name == "digits" else "boolean"
     table = Table(name, columns, kinds)
-    kept, held_out = split_rows(table.n_rows, 0.2, data.target, seed=0)
+    kept, held_out = split_rows(table.n_rows, 0.2, classes, seed=0)
     return table.take(kept), table.take(held_out), target

@@ -1,0 +1,67 @@
+"""Where answers are computed: few at a time, in threads of their own, and with little of the machine."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import importlib
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from clearprop.ui.encoding import encode
+
+__all__ = ["Desk"]
+
+VIEW_THREADS = 2
+ORDER_THREADS = 4
+SHARE = 1 / 60  # of the time, that a page which looks on may take from training
+OVERHEAD = 0.002  # seconds that an event and a request take besides
+MAX_PAUSE = 1.0  # seconds between two looks
+
+
+class Desk:
+    """Threads that compute answers, and what they cost.
+
+    NumPy's matrix products are held to one thread meanwhile: those of OpenBLAS wait for more work by spinning, which
+    would cost training more than the products themselves.
+    """
+
+    def __init__(self) -> None:
+        self._views = ThreadPoolExecutor(VIEW_THREADS, "clearprop-view")
+        self._orders = ThreadPoolExecutor(ORDER_THREADS, "clearprop-order")
+        self._cost = 0.0  # seconds that a look has taken lately
+
+    @property
+    def pause(self) -> float:
+        """Seconds to leave between two looks at a training under way."""
+        return min((self._cost + OVERHEAD) / SHARE, MAX_PAUSE)
+
+    async def view(self, make: Callable[[], Any]) -> bytes:
+        """Return what `make` returns as JSON, unless it is bytes."""
+
+        def work() -> bytes:
+            began = time.thread_time()
+            with _libraries().limit(limits=1, user_api="blas"):
+                found = make()
+            body = found if isinstance(found, bytes) else encode(found)
+            self._cost = max(time.thread_time() - began, 0.5 * self._cost)
+            return body
+
+        return await asyncio.get_running_loop().run_in_executor(self._views, work)
+
+    async def order(self, do: Callable[[], Any]) -> bytes:
+        """Do what may have to wait for the training thread, and return the answer as JSON."""
+        return await asyncio.get_running_loop().run_in_executor(self._orders, lambda: encode(do()))
+
+    def close(self) -> None:
+        """End the threads."""
+        self._views.shutdown(wait=False, cancel_futures=True)
+        self._orders.shutdown(wait=False, cancel_futures=True)
+
+
+@functools.cache
+def _libraries() -> Any:
+    """Return the numeric libraries in use."""
+    return importlib.import_module("threadpoolctl").ThreadpoolController()  # comes with scikit-learn

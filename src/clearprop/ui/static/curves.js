@@ -1,0 +1,85 @@
+// Curves over the epochs: what Live and Runs draw of one run or of several.
+
+import { classColour, colour, escape } from "clearprop/chart.js";
+
+const MOST = 1000; // points of a line; more than a screen has are left out evenly
+const DASHES = ["solid", "dot", "dashdot", "longdash", "longdashdot"];
+
+function thin(curve, values) {
+  const stride = Math.ceil(curve.epoch.length / MOST);
+  const kept = curve.epoch.map((_, i) => i).filter((i) => i % stride === 0 || i === curve.epoch.length - 1);
+  return { x: kept.map((i) => curve.epoch[i]), y: kept.map((i) => values[i]) };
+}
+
+const line = (curve, values, name, shade, dash) => ({
+  type: "scatter",
+  mode: curve.epoch.length === 1 ? "markers" : "lines",
+  name: escape(name),
+  ...thin(curve, values),
+  line: { color: shade, width: 2, dash },
+  marker: { color: shade },
+  hovertemplate: "epoch %{x}: %{y:.6g}<extra>%{fullData.name}</extra>",
+});
+
+const marked = (epoch) =>
+  epoch === undefined
+    ? []
+    : [
+        {
+          type: "line",
+          x0: epoch,
+          x1: epoch,
+          yref: "paper",
+          y0: 0,
+          y1: 1,
+          line: { color: colour("ink"), width: 1, dash: "dot" },
+        },
+      ];
+
+const whole = { title: { text: "epoch" }, rangemode: "tozero", tickformat: "d" };
+
+const rows = (runs, columns) =>
+  runs.flatMap(({ title, curve }) =>
+    curve.epoch.map((epoch, i) => [
+      ...(runs.length > 1 ? [title] : []),
+      epoch,
+      ...columns.map((column) => column(curve)?.[i] ?? null),
+    ]),
+  );
+
+// `runs` are {title, curve, here: whether it is looked at}; `epoch` is the one looked at, if any.
+export function lossCurve(runs, epoch) {
+  const several = runs.length > 1;
+  const traces = runs.flatMap(({ title, curve, here }, i) => {
+    const shade = several ? classColour(i + 1) : colour("positive");
+    const made = [
+      line(curve, curve.loss, several ? title : "training", shade, several ? DASHES[i % DASHES.length] : "solid"),
+    ];
+    if (several && here) made[0].line.width = 3.5;
+    if (curve.validation_loss && !several)
+      made.push(line(curve, curve.validation_loss, "validation", colour("negative"), "dash"));
+    return made;
+  });
+  const last = runs[0]?.curve.loss.at(-1);
+  return {
+    traces,
+    layout: { xaxis: whole, yaxis: { rangemode: "tozero" }, showlegend: traces.length > 1, shapes: marked(epoch) },
+    label: several ? `Loss of ${runs.length} runs by epoch` : `Loss by epoch, now ${last}`,
+    table: [
+      "Loss by epoch",
+      [...(several ? ["Run"] : []), "Epoch", "Training", "Validation"],
+      rows(runs, [(curve) => curve.loss, (curve) => curve.validation_loss]),
+    ],
+  };
+}
+
+export function metricCurve(runs, epoch) {
+  const name = runs[0].curve.metric;
+  const traces = runs.map(({ curve }) => line(curve, curve.metrics, name, colour("positive"), "solid"));
+  return {
+    traces,
+    layout: { xaxis: whole, yaxis: name === "accuracy" ? { tickformat: ".0%" } : {}, shapes: marked(epoch) },
+    label: `${name} by epoch, now ${runs[0].curve.metrics.at(-1)}`,
+    table: [`${name} by epoch`, ["Epoch", name], rows(runs, [(curve) => curve.metrics])],
+  };
+}

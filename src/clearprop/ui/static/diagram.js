@@ -1,0 +1,149 @@
+// The network as a picture: one column a layer, weights as lines, wider for larger ones and dashed for negative ones.
+
+import { svg, el, format } from "clearprop/dom.js";
+
+const TOP = 30,
+  BOTTOM = 26,
+  SIDE = 40; // around the units, in pixels
+const WIDEST = 4.5; // line
+
+export class Diagram {
+  constructor() {
+    this.svg = svg("svg", { class: "diagram" });
+    this.root = el("div", { class: "plot", role: "img", "aria-label": "Network" }, this.svg);
+    new ResizeObserver(() => this.draw()).observe(this.root);
+  }
+
+  show(diagram) {
+    this.diagram = diagram;
+    const layers = diagram.layers.map((layer) => `${layer.name} with ${layer.n_units} units`);
+    this.root.setAttribute("aria-label", `Network: ${layers.join(", ")}`);
+    this.draw();
+  }
+
+  draw() {
+    const [width, height] = [this.root.clientWidth, this.root.clientHeight];
+    if (!this.diagram || !width) return;
+    const { layers, edges } = this.diagram;
+    const place = new Map(layers.map((layer, i) => [layer.name, i]));
+    const x = (i) => (layers.length > 1 ? SIDE + (i * (width - 2 * SIDE)) / (layers.length - 1) : width / 2);
+    const room = height - TOP - BOTTOM;
+    const y = (layer, unit) =>
+      TOP + room / 2 + (unit - (layer.shown.length - 1) / 2) * Math.min(room / layer.shown.length, 56);
+    this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    this.svg.replaceChildren(
+      svg(
+        "g",
+        { fill: "none" },
+        edges.flatMap((edge) => this.lines(edge, layers, place, x, y)),
+      ),
+      ...layers.map((layer, i) =>
+        this.column(
+          layer,
+          x(i),
+          (unit) => y(layer, unit),
+          Math.max(Math.min(room / layer.shown.length / 2 - 2, 12), 4),
+          height,
+        ),
+      ),
+    );
+  }
+
+  lines(edge, layers, place, x, y) {
+    const [start, end] = [place.get(edge.from), place.get(edge.to)];
+    const largest = Math.max(
+      ...edge.weights
+        .flat()
+        .map((weight) => Math.abs(Number(weight)))
+        .filter(Number.isFinite),
+      1e-12,
+    );
+    return edge.weights.flatMap((row, i) =>
+      row.map((weight, j) => {
+        const size = Math.abs(Number(weight)) / largest;
+        const line = svg("line", {
+          x1: x(start),
+          y1: y(layers[start], i),
+          x2: x(end),
+          y2: y(layers[end], j),
+          class: weight < 0 ? "negative" : "positive",
+          "stroke-width": (0.4 + WIDEST * size).toFixed(2),
+          "stroke-opacity": (0.12 + 0.7 * size).toFixed(2),
+        });
+        line.append(svg("title", {}, document.createTextNode(`${edge.from} to ${edge.to}: ${format(weight)}`)));
+        return line;
+      }),
+    );
+  }
+
+  column(layer, x, y, radius, height) {
+    const largest = Math.max(...layer.mean.map((mean) => Math.abs(Number(mean))).filter(Number.isFinite), 1e-12);
+    const text = (content, at) => {
+      const node = svg("text", { x, y: at, "text-anchor": "middle" });
+      node.textContent = content;
+      return node;
+    };
+    const units = layer.shown.map((unit, i) => {
+      const mean = Number(layer.mean[i]);
+      const share = Math.min(Math.abs(mean) / largest, 1) * 80;
+      const node = svg("circle", { cx: x, cy: y(i), r: radius, class: "unit" });
+      node.style.setProperty(
+        "fill",
+        `color-mix(in oklab, var(--${mean < 0 ? "negative" : "positive"}) ${share.toFixed(0)}%, var(--line))`,
+      );
+      node.append(
+        svg("title", {}, document.createTextNode(`${layer.name}, unit ${unit}: mean output ${format(layer.mean[i])}`)),
+      );
+      return node;
+    });
+    const hidden = layer.n_units - layer.shown.length;
+    return svg(
+      "g",
+      {},
+      text(layer.name, 14),
+      ...units,
+      text(
+        hidden
+          ? `${layer.shown.length} of ${layer.n_units} units`
+          : `${layer.n_units} ${layer.n_units === 1 ? "unit" : "units"}`,
+        height - 6,
+      ),
+    );
+  }
+}
+
+// The weights and means that the picture shows, as rows of a table.
+export const diagramRows = ({ edges, layers }) =>
+  edges.flatMap((edge) => {
+    const [from, to] = [edge.from, edge.to].map((name) => layers.find((layer) => layer.name === name));
+    return edge.weights.flatMap((row, i) =>
+      row.map((weight, j) => [`${from.name}, unit ${from.shown[i]}`, `${to.name}, unit ${to.shown[j]}`, weight]),
+    );
+  });
+
+export const lineLegend = () =>
+  el(
+    "div",
+    { class: "legend" },
+    el(
+      "span",
+      {},
+      svg(
+        "svg",
+        { class: "line diagram", viewBox: "0 0 24 12", "aria-hidden": "true" },
+        svg("line", { x1: 0, x2: 24, y1: 6, y2: 6, "stroke-width": 2.5, class: "positive" }),
+      ),
+      "positive weight",
+    ),
+    el(
+      "span",
+      {},
+      svg(
+        "svg",
+        { class: "line diagram", viewBox: "0 0 24 12", "aria-hidden": "true" },
+        svg("line", { x1: 0, x2: 24, y1: 6, y2: 6, "stroke-width": 2.5, class: "negative" }),
+      ),
+      "negative weight",
+    ),
+    el("span", {}, "Width: size"),
+  );

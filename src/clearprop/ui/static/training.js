@@ -1,0 +1,127 @@
+// The bar above every view: buttons that train, where training stands, and the message of a run that failed.
+
+import { el, exact, format, icon, percent, setText } from "clearprop/dom.js";
+
+const STATUS = {
+  idle: "Not trained yet",
+  running: "Training",
+  paused: "Paused",
+  finished: "Finished",
+  diverged: "Diverged",
+};
+
+export class Training {
+  constructor(page) {
+    this.page = page;
+    const button = (name, text, attributes = {}) =>
+      el(
+        "button",
+        { type: "button", id: `control-${name}`, hidden: true, onclick: () => this.press(name), ...attributes },
+        icon(name),
+        el("span", {}, text),
+      );
+    this.buttons = {
+      play: button("play", "Play", { class: "primary" }),
+      batch: button("batch", "One batch"),
+      epoch: button("epoch", "One epoch"),
+      rewind: button("rewind", "Rewind"),
+      stop: button("stop", "Stop"),
+    };
+    this.back = el("button", {
+      type: "button",
+      id: "control-present",
+      class: "link",
+      hidden: true,
+      onclick: () => page.go({ epoch: null }, null),
+    });
+    document.getElementById("controls").append(...Object.values(this.buttons), this.back);
+    this.figures = {};
+    for (const [name, label] of [
+      ["status", "Status"],
+      ["epoch", "Epoch"],
+      ["batch", "Batch"],
+      ["loss", "Loss"],
+      ["validation_loss", "Validation loss"],
+      ["metric", "Accuracy"],
+    ]) {
+      const [term, value] = [el("dt", {}, label), el("dd", { id: `figure-${name}` }, "\u2013")];
+      this.figures[name] = { term, value, group: el("div", {}, term, value) };
+      document.getElementById("figures").append(this.figures[name].group);
+    }
+  }
+
+  press(name) {
+    const running = this.page.state?.run.status === "running";
+    return this.page.control(name === "play" && running ? "pause" : name);
+  }
+
+  update() {
+    const { page, buttons } = this;
+    if (!page.state) return;
+    const { run, mode } = page.state;
+    const ended = run.status === "diverged" || run.status === "finished";
+    for (const [name, button] of Object.entries(buttons)) {
+      const has = page.recorded() ? false : mode === "watch" ? name === "play" || name === "stop" : name !== "stop";
+      button.hidden = !has;
+    }
+    const running = run.status === "running";
+    if (this.running !== running) {
+      this.running = running;
+      buttons.play.replaceChildren(icon(running ? "pause" : "play"), el("span", {}, running ? "Pause" : "Play"));
+    }
+    buttons.play.disabled = run.status === "diverged" || (mode === "watch" && ended);
+    buttons.batch.disabled = buttons.epoch.disabled = running || run.status === "diverged";
+    buttons.stop.disabled = ended;
+    this.back.hidden = page.present();
+    setText(
+      this.back,
+      page.run !== null
+        ? `Looking at run ${page.run}${page.places.epoch === undefined ? "" : `, epoch ${page.places.epoch}`}: back to the present`
+        : `Looking at epoch ${page.places.epoch}: back to the present`,
+    );
+    this.showFigures(run);
+    this.showMessage();
+    if (this.status !== run.status) {
+      if (this.status !== undefined)
+        page.say(`${STATUS[run.status]}${run.status === "running" ? "." : ` at epoch ${run.epoch}.`}`);
+      this.status = run.status;
+    }
+  }
+
+  showFigures(run) {
+    const { curve } = run;
+    const set = (name, text, value) => {
+      setText(this.figures[name].value, text);
+      if (value !== undefined) this.figures[name].value.dataset.value = exact(value);
+    };
+    set("status", page_status(this.page, run));
+    set("epoch", format(run.epoch), run.epoch);
+    set("batch", `${run.batch} of ${run.n_batches}`, run.batch);
+    set("loss", format(curve.loss.at(-1)), curve.loss.at(-1));
+    this.figures.validation_loss.group.hidden = !curve.validation_loss;
+    if (curve.validation_loss)
+      set("validation_loss", format(curve.validation_loss.at(-1)), curve.validation_loss.at(-1));
+    this.figures.metric.group.hidden = !curve.metric;
+    if (curve.metric) {
+      setText(this.figures.metric.term, curve.metric === "r2" ? "R\u00b2" : "Accuracy");
+      const last = curve.metrics?.at(-1);
+      set("metric", curve.metric === "r2" ? format(last) : percent(last), last);
+    }
+  }
+
+  showMessage() {
+    const { run } = this.page.state ?? {};
+    const failures = Object.values(this.page.failures);
+    if (failures.length) this.page.alarm("That did not work.", ...failures);
+    else if (run?.status === "diverged") {
+      this.page.alarm(
+        "Training diverged.",
+        run.message,
+        this.page.controllable() ? "Set a smaller learning rate, or change another setting, and rewind." : "",
+      );
+    } else this.page.alarm();
+  }
+}
+
+const page_status = (page, run) =>
+  page.recorded() ? `Recorded, ${STATUS[run.status].toLowerCase()}` : STATUS[run.status];

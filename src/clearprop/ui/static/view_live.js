@@ -1,0 +1,211 @@
+// Live: the settings, the network, what it has learned so far, and its curves.
+
+import { Chart, SYMBOLS, classColour, colour, escape, mix, withTable } from "clearprop/chart.js";
+import { lossCurve, metricCurve } from "clearprop/curves.js";
+import { Diagram, diagramRows, lineLegend } from "clearprop/diagram.js";
+import { el, field, format, select, setOptions, setText, table } from "clearprop/dom.js";
+import { SettingsForm } from "clearprop/settings.js";
+
+const DIAGRAM_HEIGHT = 336;
+const CURVE_HEIGHT = 186;
+
+export class LiveView {
+  constructor(section, page) {
+    this.page = page;
+    this.form = new SettingsForm(page);
+    this.diagram = new Diagram();
+    this.network = withTable(
+      "Network",
+      this.diagram.root,
+      () =>
+        this.answer
+          ? table("Weights between the units shown", ["From", "To", "Weight"], diagramRows(this.answer.diagram))
+          : el("p", {}, "Nothing to show yet."),
+      { style: { "--height": `${DIAGRAM_HEIGHT}px` } },
+    );
+    this.surface = new Chart("What the network says", DIAGRAM_HEIGHT);
+    this.reason = el("p", { class: "reason", hidden: true, style: { "--height": `${DIAGRAM_HEIGHT}px` } });
+    this.axes = ["x", "y"].map((name) => select([], { id: `surface-${name}`, onchange: () => page.refresh() }));
+    this.choice = el("div", { class: "axes", hidden: true }, field("Across", this.axes[0]), field("Up", this.axes[1]));
+    this.note = el("p", { class: "note legend" });
+    this.curves = [new Chart("Loss", CURVE_HEIGHT), new Chart("Metric", CURVE_HEIGHT)];
+    section.append(
+      el("h2", { class: "unseen" }, "Live"),
+      el(
+        "div",
+        { class: "live" },
+        el("div", { class: "settings" }, this.form.root),
+        el("div", {}, this.network, lineLegend()),
+        el("div", {}, this.surface.figure, this.reason, this.note, this.choice),
+        this.curves[0].figure,
+        this.curves[1].figure,
+      ),
+    );
+  }
+
+  async update() {
+    const { page } = this;
+    this.form.update();
+    const { run, problem } = page.state;
+    this.curves[0].draw(() => lossCurve([{ title: "this run", curve: run.curve }], page.places.epoch));
+    this.curves[1].figure.hidden = !run.curve.metric;
+    if (run.curve.metric) {
+      setText(this.curves[1].figure.querySelector("h3"), run.curve.metric === "r2" ? "R\u00b2" : "Accuracy");
+      this.curves[1].draw(() => metricCurve([{ title: "this run", curve: run.curve }], page.places.epoch));
+    }
+    const columns = problem.columns.map((name, i) => [name, name, i]);
+    for (const axis of this.axes) setOptions(axis, columns);
+    if (this.problem !== problem.name) {
+      this.problem = problem.name;
+      this.axes.forEach((axis, i) => (axis.selectedIndex = Math.min(i, columns.length - 1)));
+      this.chosen = false;
+    }
+    const chosen = this.axes.map((axis) => axis.value);
+    const answer = await page.get("/api/live", this.defaults(chosen) ? {} : { x: chosen[0], y: chosen[1] });
+    this.answer = answer;
+    const { surface } = answer;
+    if (surface) {
+      this.axes[0].value = surface.x_name;
+      this.axes[1].value = surface.y_name;
+    }
+    this.choice.hidden = columns.length <= 2 || !surface || page.recorded();
+    this.surface.figure.hidden = !surface;
+    this.reason.hidden = Boolean(surface);
+    setText(this.reason, surface ? "" : (answer.surface_reason ?? "There is nothing to draw."));
+    this.diagram.show(answer.diagram);
+    this.network.refreshTable();
+    const fixed = Object.entries(surface?.fixed ?? {});
+    setText(
+      this.note,
+      !surface
+        ? ""
+        : [
+            answer.points.validation.some(Boolean) ? "Hollow points: validation rows." : "",
+            fixed.length
+              ? `${fixed.length === 1 ? `${fixed[0][0]} is ${format(fixed[0][1])}` : `The other ${fixed.length} columns are at their medians`}.`
+              : "",
+          ].join(" "),
+    );
+    if (surface) await this.surface.draw(() => surfacePicture(answer, problem));
+  }
+
+  // Whether the server's own choice of columns will do.
+  defaults(chosen) {
+    if (chosen.some((name) => !name)) return true;
+    const moved = this.axes.some((axis, i) => axis.selectedIndex !== i);
+    this.chosen ||= moved && this.answer && this.problem === this.page.state.problem.name;
+    return !this.chosen;
+  }
+}
+
+const scale = (low, middle, high) => [
+  [0, low],
+  [0.5, middle],
+  [1, high],
+];
+
+function heatmap(surface, n_classes) {
+  const base = { type: "heatmap", x: surface.x, y: surface.y, zsmooth: "fast", showscale: false, hoverinfo: "skip" };
+  const paper = colour("page");
+  if (surface.kind === "classes") {
+    const stops = [...Array(n_classes).keys()].flatMap((i) => [
+      [i / n_classes, mix(classColour(i), paper, 0.06)],
+      [(i + 0.9999) / n_classes, mix(classColour(i), paper, 0.5)],
+    ]);
+    stops[stops.length - 1][0] = 1;
+    const least = 1 / n_classes;
+    const z = surface.z.map((row, i) =>
+      row.map((index, j) => Number(index) + 0.999 * Math.max((surface.probability[i][j] - least) / (1 - least), 0)),
+    );
+    return [{ ...base, zsmooth: false, z, zmin: 0, zmax: n_classes, colorscale: stops }];
+  }
+  const colours = scale(mix(colour("negative"), paper, 0.5), paper, mix(colour("positive"), paper, 0.5));
+  if (surface.kind === "value")
+    return [
+      {
+        ...base,
+        z: surface.z,
+        colorscale: colours,
+        showscale: true,
+        colorbar: { thickness: 10, outlinewidth: 0, tickfont: { color: colour("muted") } },
+      },
+    ];
+  return [
+    { ...base, z: surface.z, zmin: 0, zmax: 1, colorscale: colours },
+    {
+      type: "contour",
+      x: surface.x,
+      y: surface.y,
+      z: surface.z,
+      showscale: false,
+      showlegend: false,
+      hoverinfo: "skip",
+      line: { color: colour("ink"), width: 1.2 },
+      contours: { coloring: "none", start: 0.5, end: 0.5, size: 1 },
+      colorscale: [
+        [0, colour("ink")],
+        [1, colour("ink")],
+      ],
+    },
+  ];
+}
+
+function points({ points: at, surface }, problem) {
+  const groups = problem.classes ?? [null];
+  return groups.flatMap((name, i) =>
+    [false, true].map((validation) => {
+      const rows = at.x
+        .map((_, row) => row)
+        .filter((row) => Boolean(at.validation[row]) === validation && (name === null || at.target[row] === i));
+      const values = rows.map((row) => at.target[row]);
+      const shade = name === null ? values : classColour(i);
+      return {
+        type: "scatter",
+        mode: "markers",
+        name: escape(name ?? (validation ? "validation" : "rows")),
+        showlegend: !validation && name !== null,
+        legendgroup: String(i),
+        x: rows.map((row) => at.x[row]),
+        y: rows.map((row) => at.y[row]),
+        hovertemplate: "%{text}<extra></extra>",
+        text: rows.map((row) =>
+          escape(
+            `${name === null ? format(at.target[row]) : name}: ${surface.x_name} ${format(at.x[row])}, ${surface.y_name} ${format(at.y[row])}`,
+          ),
+        ),
+        marker: {
+          symbol: `${SYMBOLS[i % SYMBOLS.length]}${validation ? "-open" : ""}`,
+          size: 7,
+          color: shade,
+          line: { width: validation ? 1.6 : 1, color: validation ? shade : colour("page") },
+          ...(name === null ? { colorscale: scale(colour("negative"), colour("page"), colour("positive")) } : {}),
+        },
+      };
+    }),
+  );
+}
+
+function surfacePicture(answer, problem) {
+  const { surface } = answer;
+  const names = problem.classes ?? [];
+  const range = (values) => ({ range: [values[0], values.at(-1)] });
+  return {
+    traces: [...heatmap(surface, names.length), ...points(answer, problem)],
+    layout: {
+      showlegend: names.length > 0,
+      legend: { title: { text: escape(problem.target) } },
+      xaxis: { title: { text: escape(surface.x_name) }, zeroline: false, showgrid: false, ...range(surface.x) },
+      yaxis: { title: { text: escape(surface.y_name) }, zeroline: false, showgrid: false, ...range(surface.y) },
+      uirevision: problem.name,
+    },
+    label: `${surface.kind === "value" ? "Prediction" : "Probability of the classes"} by ${surface.x_name} and ${surface.y_name}, with ${answer.points.x.length} rows`,
+    table: [
+      `${surface.kind === "classes" ? "Most probable class" : surface.kind === "binary" ? `Probability of ${names[1]}` : "Prediction"} at ${surface.y_name} (down) and ${surface.x_name} (across)`,
+      [surface.y_name, ...surface.x.map((value) => format(value, 3))],
+      surface.y.map((value, i) => [
+        format(value, 3),
+        ...surface.z[i].map((item) => (surface.kind === "classes" ? String(names[item]) : item)),
+      ]),
+    ],
+  };
+}

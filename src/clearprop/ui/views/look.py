@@ -1,0 +1,116 @@
+"""A look at a run: a network with the numbers of one moment, and the rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy
+
+from clearprop.engines import Batch
+from clearprop.errors import ArgumentError
+from clearprop.network import Network
+from clearprop.optimizers import Optimizer
+from clearprop.state import TrainState
+from clearprop.ui.problems import Problem, dense
+from clearprop.validation import check_integer
+
+__all__ = ["Look"]
+
+Array = Any
+
+
+@dataclass(frozen=True)
+class Look:
+    """What every view is computed from.
+
+    Attributes
+    ----------
+    problem : Problem
+        The rows.
+    network : Network
+        With the numbers of one moment, which nothing changes.
+    state : TrainState
+        Of that moment.
+    optimizer : Optimizer or None
+        What makes the updates.
+    """
+
+    problem: Problem
+    network: Network
+    state: TrainState
+    optimizer: Optimizer | None
+
+    def scores(self, inputs: tuple[Array, ...]) -> Array:
+        """Return the scores of rows, which need not be finite."""
+        net = self.network
+        with numpy.errstate(all="ignore"):
+            return net.executor().scores(net.vector, net.buffer_vector, inputs)
+
+    def prediction(self, inputs: tuple[Array, ...]) -> Array:
+        """Return the prediction of rows, shape (n, n_outputs)."""
+        with numpy.errstate(all="ignore"):
+            return self.network.loss_function.prediction(numpy, self.scores(inputs))
+
+    def outputs(self, inputs: tuple[Array, ...]) -> dict[str, Array]:
+        """Return what every node puts out."""
+        net = self.network
+        with numpy.errstate(all="ignore"):
+            found = net.reference().forward(net.vector, net.buffer_vector, inputs).outputs
+        return {node.name: output for node, output in zip(net.graph.nodes, found, strict=True)}
+
+    @cached_property
+    def batch(self) -> Batch:
+        """All rows, as the network takes them."""
+        inputs = self.problem.inputs
+        return self.network.batch(inputs[0] if len(inputs) == 1 else list(inputs), self.problem.y)
+
+    def some(self, limit: int, *, training: bool = False) -> Array:
+        """Return the numbers of at most so many rows, spread evenly over all or those to train on."""
+        n_rows = self.problem.n_rows if training else self.problem.n_all
+        return numpy.unique(numpy.linspace(0, n_rows - 1, min(limit, n_rows)).round().astype(numpy.int64))
+
+    def row(self, number: int) -> Batch:
+        """Return the batch of one row."""
+        check_integer("row", "row", number, minimum=0)
+        if number >= self.problem.n_all:
+            raise ArgumentError(f"row must be from 0 to {self.problem.n_all - 1}, got {number}.")
+        return self.batch.take(slice(number, number + 1))
+
+    def matrix(self, inputs: tuple[Array, ...]) -> Array:
+        """Return the columns of all inputs side by side, float64."""
+        return numpy.concatenate([dense(x).astype(numpy.float64) for x in inputs], axis=1)
+
+    def from_matrix(self, matrix: Array) -> tuple[Array, ...]:
+        """Return the inputs that have these columns."""
+        inputs, start = [], 0
+        for place in self.network.graph.inputs:
+            shape = self.network.graph.nodes[place].shape
+            stop = start + int(numpy.prod(shape))
+            columns = matrix[:, start:stop].astype(self.network.dtype)
+            inputs.append(columns.reshape(len(matrix), *shape))
+            start = stop
+        return tuple(inputs)
+
+    def decided(self, prediction: Array) -> Array:
+        """Return the class numbers that predictions mean, or the numbers in the units of the table."""
+        if self.problem.task == "regression":
+            return self.problem.unscale(prediction[:, 0])
+        if prediction.shape[1] == 1:
+            return (self.probability(prediction)[:, 1] > 0.5).astype(numpy.int64)
+        return prediction.argmax(axis=1)
+
+    def probability(self, prediction: Array) -> Array:
+        """Return what predictions say of each class, shape (n, n_classes)."""
+        if prediction.shape[1] > 1:
+            return prediction
+        return numpy.concatenate([1.0 - prediction, prediction], axis=1)
+
+    def truth(self, target: Array) -> Array:
+        """Return targets as `decided` returns predictions."""
+        if self.problem.task == "regression":
+            return self.problem.unscale(target.reshape(len(target), -1)[:, 0])
+        if target.ndim == 2:
+            return target.argmax(axis=1) if target.shape[1] > 1 else target[:, 0].astype(numpy.int64)
+        return target

@@ -1,0 +1,61 @@
+"""The view of the layers: how their numbers are distributed, and which units do not work."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy
+
+from clearprop.diagnosis import unit_shares
+from clearprop.trace.quantities import NodeTrace
+from clearprop.ui.views.look import Look
+
+__all__ = ["layers"]
+
+Array = Any
+MAX_ROWS = 500
+MAX_UNITS = 256
+BINS = 30
+SHOWN = ("a", "h", "delta", "dh")
+
+
+def layers(look: Look) -> dict[str, Any]:
+    """Return the diagnosis over some rows to train on, with histograms and the units of every layer."""
+    batch = look.batch.take(look.some(MAX_ROWS, training=True))
+    X = batch.inputs[0] if len(batch.inputs) == 1 else list(batch.inputs)
+    diagnosis = look.network.diagnose(X, batch.target, optimizer=look.optimizer)
+    state = None if look.optimizer is None else look.state
+    with numpy.errstate(all="ignore"):  # what overflows is shown
+        trace = look.network.trace(X, batch.target, optimizer=look.optimizer, state=state)
+    boxes = {node.name: node.layer for node in look.network.graph.nodes}
+    found = []
+    for health in diagnosis.layers:
+        node, box = trace.nodes[health.node], boxes[health.node]
+        if box is None:
+            continue
+        histograms = {name: _histogram(value) for name, value in node.quantities() if name in SHOWN}
+        units = _units(box, node, set(health.dead), set(health.saturated))
+        found.append({**asdict(health), "histograms": histograms, "units": units})
+    return {"n_rows": diagnosis.n_rows, "layers": found, "findings": [asdict(item) for item in diagnosis.findings]}
+
+
+def _histogram(values: Array) -> dict[str, Array]:
+    finite = values[numpy.isfinite(values)].astype(numpy.float64)
+    counts, edges = numpy.histogram(finite, bins=BINS)
+    return {"edges": edges, "counts": counts}
+
+
+def _units(box: Any, node: NodeTrace, dead: set[int], saturated: set[int]) -> list[dict[str, Any]]:
+    """Return a line for each unit, of the first ones of very many."""
+    output = node.output.reshape(len(node.output), -1)[:, :MAX_UNITS].astype(numpy.float64)
+    flat = numpy.zeros(output.shape[1])
+    if node.derivative is not None:
+        _, flat = unit_shares(box, node.output, node.derivative)
+    with numpy.errstate(all="ignore"):
+        columns = output.mean(axis=0), output.std(axis=0), (output == 0.0).mean(axis=0), flat[: output.shape[1]]
+    names = ("mean", "deviation", "zero_share", "saturated_share")
+    return [
+        {"unit": unit, **dict(zip(names, values, strict=True)), "dead": unit in dead, "saturated": unit in saturated}
+        for unit, values in enumerate(zip(*(column.tolist() for column in columns), strict=True))
+    ]
