@@ -30,6 +30,7 @@ class Purpose(IntEnum):
     SHUFFLE = 2
     NOISE = 3
     SPLIT = 4
+    DATA = 5
 
 
 @dataclass(frozen=True, slots=True)

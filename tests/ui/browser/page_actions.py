@@ -1,0 +1,48 @@
+"""What a user does on the page, and what the page then shows."""
+
+import re
+
+from playwright.sync_api import Locator, Page, expect
+
+VIEWS = ("live", "layers", "step", "data", "runs")
+READY = {  # of each view, what is there once its numbers are
+    "live": ".diagram circle",
+    "layers": ".bars",
+    "step": "td[data-cell]",
+    "data": ".rows tbody tr",
+    "runs": "[aria-label='All runs'] tbody tr",
+}
+
+
+def show(page: Page, view: str) -> Locator:
+    """Open a view, wait for its numbers and its charts, and return it."""
+    page.get_by_role("tab", name=view.capitalize(), exact=True).click()
+    section = page.locator(f"#view-{view}")
+    expect(section.locator(READY[view]).first).to_be_visible()
+    for chart in section.locator("[role=img].plot:has(> div):visible").all():
+        expect(chart).to_have_attribute("data-drawn", re.compile(r"\d"))
+    return section
+
+
+def value(locator: Locator) -> float:
+    """Return the number of an element, in full precision."""
+    text = locator.get_attribute("data-value")
+    assert text is not None
+    return float(text)
+
+
+def train(page: Page, control: str, epoch: int, batch: int = 0) -> None:
+    """Press a button, and wait until training stands at an epoch and a batch."""
+    page.locator(f"#control-{control}").click()
+    expect(page.locator("#figure-epoch")).to_have_attribute("data-value", str(epoch))
+    expect(page.locator("#figure-batch")).to_have_attribute("data-value", str(batch))
+
+
+def quantity(page: Page, name: str) -> dict[tuple[int, ...], float]:
+    """Return the numbers of a quantity in Step, by cell."""
+    show(page, "step")
+    page.get_by_role("button", name=name, exact=True).click()
+    cells = page.locator(f"#view-step td[data-quantity='{name}']")
+    expect(cells.first).to_be_visible()
+    found = cells.evaluate_all("cells => cells.map(cell => [cell.dataset.cell, cell.dataset.value])")
+    return {tuple(map(int, cell.split(","))): float(number) for cell, number in found}

@@ -1,0 +1,65 @@
+"""Light and dark, names that look like markup, and what the page costs until it is painted."""
+
+import pytest
+from page_actions import VIEWS, show, train
+from playwright.sync_api import Page, expect
+
+
+def background(page: Page) -> str:
+    return str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+
+
+def test_light_and_dark_follow_the_system_until_one_is_chosen(page: Page) -> None:
+    page.emulate_media(color_scheme="light")
+    show(page, "live")
+    light, picture = background(page), page.screenshot()
+    page.emulate_media(color_scheme="dark")
+    expect(page.locator("body")).not_to_have_css("background-color", light)
+    assert page.screenshot() != picture
+    button = page.get_by_role("button", name="Theme")
+    button.click()
+    expect(button).to_have_text("Theme: light")
+    assert background(page) == light
+    page.reload()
+    expect(button).to_have_text("Theme: light")
+    assert background(page) == light
+    button.click()
+    expect(button).to_have_text("Theme: dark")
+    assert background(page) != light
+
+
+def test_nothing_moves_while_the_network_learns(page: Page) -> None:
+    show(page, "live")
+    places = """[...document.querySelectorAll("#view-live figure, #view-live form, .training")].map(
+        part => JSON.stringify(part.getBoundingClientRect())
+    )"""
+    before = page.evaluate(places)
+    train(page, "epoch", 1)
+    show(page, "live")
+    assert page.evaluate(places) == before
+
+
+def test_the_first_paint_comes_before_the_charts_script(page: Page, capsys: pytest.CaptureFixture[str]) -> None:
+    show(page, "live")
+    painted, asked = page.evaluate("""[
+        performance.getEntriesByName('first-contentful-paint')[0].startTime,
+        performance.getEntriesByType('resource').find(entry => entry.name.endsWith('plotly.min.js')).startTime,
+    ]""")
+    with capsys.disabled():
+        print(f"\nfirst paint after {painted:.0f} ms, charts' script asked for after {asked:.0f} ms")
+    assert painted < asked
+
+
+def test_every_chart_has_a_name_and_a_table(page: Page) -> None:
+    train(page, "epoch", 1)
+    for view in VIEWS:
+        section = show(page, view)
+        for figure in section.locator("figure:visible").all():
+            button = figure.locator(".head button")
+            button.click()
+            expect(button).to_contain_text("Show as chart")
+            expect(figure.locator("table caption").first).not_to_be_empty()
+            assert figure.locator("tbody tr").count() > 0
+            button.click()
+            for picture in figure.locator("[role=img]").all():
+                assert picture.get_attribute("aria-label")

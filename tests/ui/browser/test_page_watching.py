@@ -1,0 +1,33 @@
+"""A training of the user's own program, looked at while it goes on."""
+
+import threading
+
+import numpy
+from page_actions import VIEWS, show
+from playwright.sync_api import BrowserContext, expect
+
+import clearprop as cp
+
+
+def test_a_training_is_watched_paused_and_ended_from_the_page(context: BrowserContext, watched) -> None:
+    rng = numpy.random.default_rng(0)
+    X = rng.normal(size=(64, 3))
+    net = cp.Network([cp.Dense(5), cp.Tanh(), cp.Dense(1)], inputs=3, seed=0)
+    with cp.LiveView(port=0, open=False) as view:
+        training = threading.Thread(target=lambda: net.fit(X, X[:, :1], epochs=1_000_000, callbacks=[view]))
+        training.start()
+        page = context.new_page()
+        watched.watch(page)
+        page.goto(view.url)
+        expect(page.locator("#figure-status")).to_have_text("Training")
+        for name in ("batch", "epoch", "rewind"):
+            expect(page.locator(f"#control-{name}")).to_be_hidden()
+        expect(page.get_by_label("Optimizer")).to_be_disabled()
+        page.get_by_role("button", name="Pause").click()
+        expect(page.locator("#figure-status")).to_have_text("Paused")
+        for name in VIEWS:
+            show(page, name)
+        page.get_by_role("button", name="Stop").click()
+        expect(page.locator("#figure-status")).to_have_text("Finished")
+        training.join()
+        assert watched.complaints == []
