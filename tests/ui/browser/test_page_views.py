@@ -24,9 +24,22 @@ def test_live_shows_curve_weights_and_surface(page: Page, session: LiveSession) 
     surface = section.locator("[aria-label='What the network says, as a table']")
     expect(surface.locator("tbody tr")).to_have_count(40)
     expect(surface.locator("caption")).to_contain_text("Probability of 1 at x2 (down) and x1 (across)")
-    section.get_by_role("button", name="What the network says: show as table").click()
+    section.get_by_role("button", name="What the network says: show as chart").click()
     expect(surface).to_be_hidden()
     expect(section.get_by_role("img", name="Probability of the classes by x1 and x2")).to_be_visible()
+
+
+def test_live_takes_two_columns_of_many(page: Page, session: LiveSession) -> None:
+    page.get_by_label("Problem").select_option("digits")
+    section = show(page, "live")
+    across, up = section.get_by_label("Across"), section.get_by_label("Up")
+    expect(across.locator("option")).to_have_count(64)
+    first = across.input_value()
+    expect(section.locator(".xtitle").first).to_have_text(first)
+    up.select_option(first)
+    expect(section.locator(".ytitle").first).to_have_text(first)
+    assert across.input_value() != first
+    expect(section.get_by_text("The other 62 columns are at their medians.")).to_be_visible()
 
 
 def test_layers_shows_the_units_of_a_layer(page: Page, session: LiveSession) -> None:

@@ -25,7 +25,7 @@ export class LiveView {
     );
     this.surface = new Chart("What the network says", DIAGRAM_HEIGHT);
     this.reason = el("p", { class: "reason", hidden: true, style: { "--height": `${DIAGRAM_HEIGHT}px` } });
-    this.axes = ["x", "y"].map((name) => select([], { id: `surface-${name}`, onchange: () => page.refresh() }));
+    this.axes = ["x", "y"].map((name, i) => select([], { id: `surface-${name}`, onchange: () => this.choose(i) }));
     this.choice = el("div", { class: "axes", hidden: true }, field("Across", this.axes[0]), field("Up", this.axes[1]));
     this.note = el("p", { class: "note legend" });
     this.curves = [new Chart("Loss", CURVE_HEIGHT), new Chart("Metric", CURVE_HEIGHT)];
@@ -53,20 +53,17 @@ export class LiveView {
       setText(this.curves[1].figure.querySelector("h3"), run.curve.metric === "r2" ? "R\u00b2" : "Accuracy");
       this.curves[1].draw(() => metricCurve([{ title: "this run", curve: run.curve }], page.places.epoch));
     }
-    const columns = problem.columns.map((name, i) => [name, name, i]);
+    const columns = problem.columns.map((name) => [name, name]);
     for (const axis of this.axes) setOptions(axis, columns);
-    if (this.problem !== problem.name) {
-      this.problem = problem.name;
-      this.axes.forEach((axis, i) => (axis.selectedIndex = Math.min(i, columns.length - 1)));
-      this.chosen = false;
-    }
-    const chosen = this.axes.map((axis) => axis.value);
-    const answer = await page.get("/api/live", this.defaults(chosen) ? {} : { x: chosen[0], y: chosen[1] });
+    if (this.problem !== problem.name) this.chosen = null; // the server proposes columns
+    this.problem = problem.name;
+    const [x, y] = this.chosen ?? [];
+    const answer = await page.get("/api/live", { x, y });
     this.answer = answer;
     const { surface } = answer;
     if (surface) {
-      this.axes[0].value = surface.x_name;
-      this.axes[1].value = surface.y_name;
+      this.shown = [surface.x_name, surface.y_name];
+      this.axes.forEach((axis, i) => (axis.value = this.shown[i]));
     }
     this.choice.hidden = columns.length <= 2 || !surface || page.recorded();
     this.surface.figure.hidden = !surface;
@@ -74,28 +71,29 @@ export class LiveView {
     setText(this.reason, surface ? "" : (answer.surface_reason ?? "There is nothing to draw."));
     this.diagram.show(answer.diagram);
     this.network.refreshTable();
-    const fixed = Object.entries(surface?.fixed ?? {});
-    setText(
-      this.note,
-      !surface
-        ? ""
-        : [
-            answer.points.validation.some(Boolean) ? "Hollow points: validation rows." : "",
-            fixed.length
-              ? `${fixed.length === 1 ? `${fixed[0][0]} is ${format(fixed[0][1])}` : `The other ${fixed.length} columns are at their medians`}.`
-              : "",
-          ].join(" "),
-    );
+    setText(this.note, surface ? noteOf(answer) : "");
     if (surface) await this.surface.draw(() => surfacePicture(answer, problem));
   }
 
-  // Whether the server's own choice of columns will do.
-  defaults(chosen) {
-    if (chosen.some((name) => !name)) return true;
-    const moved = this.axes.some((axis, i) => axis.selectedIndex !== i);
-    this.chosen ||= moved && this.answer && this.problem === this.page.state.problem.name;
-    return !this.chosen;
+  // Take other columns; if both axes now have the same one, they change places.
+  choose(axis) {
+    const [here, other] = [this.axes[axis], this.axes[1 - axis]];
+    if (here.value === other.value) other.value = this.shown[axis];
+    this.chosen = this.axes.map(({ value }) => value);
+    this.page.refresh();
   }
+}
+
+// What the picture cannot say by itself.
+function noteOf({ points: { validation }, surface }) {
+  const fixed = Object.entries(surface.fixed);
+  const others =
+    fixed.length === 1
+      ? `${fixed[0][0]} is ${format(fixed[0][1])}.`
+      : `The other ${fixed.length} columns are at their medians.`;
+  return [validation.some(Boolean) && "Hollow points: validation rows.", fixed.length && others]
+    .filter(Boolean)
+    .join(" ");
 }
 
 const scale = (low, middle, high) => [

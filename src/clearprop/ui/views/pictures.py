@@ -27,7 +27,7 @@ def live(look: Look, x: str | None, y: str | None) -> dict[str, Any]:
     look : Look
         What is looked at.
     x, y : str or None
-        The columns of the axes; by default the first two.
+        The columns of the axes; by default the two that vary most.
     """
     columns = look.problem.columns
     rows = look.some(MAX_ROWS)
@@ -36,7 +36,10 @@ def live(look: Look, x: str | None, y: str | None) -> dict[str, Any]:
     found: dict[str, Any] = {"surface": None, "diagram": diagram(look)}
     if len(columns) < 2:
         return {**found, "surface_reason": "the network reads one column; a surface needs two.", "points": None}
-    x, y = x or columns[0], y or next(name for name in columns if name != (x or columns[0]))
+    by_spread = numpy.argsort(-matrix.std(axis=0), kind="stable").tolist()
+    proposed = [columns[place] for place in sorted(by_spread[:2])]
+    x = x or next(name for name in proposed if name != y)
+    y = y or next(name for name in proposed if name != x)
     for name, value in (("x", x), ("y", y)):
         check_choice("live", name, value, columns)
     if x == y:
