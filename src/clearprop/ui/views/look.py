@@ -49,9 +49,10 @@ class Look:
             return net.executor().scores(net.vector, net.buffer_vector, inputs)
 
     def prediction(self, inputs: tuple[Array, ...]) -> Array:
-        """Return the prediction of rows, shape (n, n_outputs)."""
+        """Return the prediction of rows, shape (n, n_outputs), NaN where it is not finite."""
+        net = self.network
         with numpy.errstate(all="ignore"):
-            return self.network.loss_function.prediction(numpy, self.scores(inputs))
+            return net.executor().predictions(net.vector, net.buffer_vector, inputs)
 
     def outputs(self, inputs: tuple[Array, ...]) -> dict[str, Array]:
         """Return what every node puts out."""

@@ -48,9 +48,9 @@ def data(look: Look, order: str, offset: int, limit: int, part: str) -> dict[str
         raise ArgumentError("data: there are no rows to validate on; look at part=train.")
     stop = min(stop, first + MAX_ROWS)
     batch = look.batch.take(slice(first, stop))
-    scores = look.scores(batch.inputs)
+    prediction = look.prediction(batch.inputs)
     with numpy.errstate(all="ignore"):
-        losses, prediction = loss.values(numpy, scores, batch.target), loss.prediction(numpy, scores)
+        losses = loss.values(numpy, look.scores(batch.inputs), batch.target)
     decided, truth = look.decided(prediction), look.truth(batch.target)
     places = numpy.arange(len(losses))
     if order == "worst":
