@@ -42,7 +42,13 @@ def quantity(page: Page, name: str) -> dict[tuple[int, ...], float]:
     """Return the numbers of a quantity in Step, by cell."""
     show(page, "step")
     page.get_by_role("button", name=name, exact=True).click()
-    cells = page.locator(f"#view-step td[data-quantity='{name}']")
+    cells = page.locator(f'#view-step td[data-quantity="{name}"]')
     expect(cells.first).to_be_visible()
+    return numbers_of(page, name)
+
+
+def numbers_of(page: Page, name: str) -> dict[tuple[int, ...], float]:
+    """Return the numbers of a quantity that stand in Step, by cell."""
+    cells = page.locator(f'#view-step td[data-quantity="{name}"]')
     found = cells.evaluate_all("cells => cells.map(cell => [cell.dataset.cell, cell.dataset.value])")
     return {tuple(map(int, cell.split(","))): float(number) for cell, number in found}
