@@ -109,6 +109,7 @@ function themed(layout) {
       itemdoubleclick: false,
       font: { color: colour("ink"), size: 12 },
       ...legend,
+      title: { font: { size: 12 }, ...legend?.title },
     },
   };
 }

@@ -68,7 +68,7 @@ export class Diagram {
           y2: y(layers[end], j),
           class: weight < 0 ? "negative" : "positive",
           "stroke-width": (0.4 + WIDEST * size).toFixed(2),
-          "stroke-opacity": (0.12 + 0.7 * size).toFixed(2),
+          "stroke-opacity": (0.08 + 0.75 * size ** 1.5).toFixed(2),
         });
         line.append(svg("title", {}, document.createTextNode(`${edge.from} to ${edge.to}: ${format(weight)}`)));
         return line;

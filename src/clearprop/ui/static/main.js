@@ -12,7 +12,7 @@ import { RunsView } from "clearprop/view_runs.js";
 import { StepView } from "clearprop/view_step.js";
 
 const MAKERS = { live: LiveView, layers: LayersView, step: StepView, data: DataView, runs: RunsView };
-const REST = 120; // milliseconds between two questions of a view while the network trains
+const REST = 200; // milliseconds between two questions of a view while the network trains
 const at = (id) => document.getElementById(id);
 
 class Page {

@@ -82,8 +82,9 @@ export class Training {
     this.showFigures(run);
     this.showMessage();
     if (this.status !== run.status) {
-      if (this.status !== undefined)
-        page.say(`${STATUS[run.status]}${run.status === "running" ? "." : ` at epoch ${run.epoch}.`}`);
+      const why = run.status === "finished" && run.message ? ` (${run.message})` : "";
+      const where = run.status === "running" ? "" : ` at epoch ${run.epoch}${why}`;
+      if (this.status !== undefined) page.say(`${STATUS[run.status]}${where}.`);
       this.status = run.status;
     }
   }
