@@ -36,7 +36,7 @@ def test_live_takes_two_columns_of_many(page: Page, session: LiveSession) -> Non
     expect(across.locator("option")).to_have_count(64)
     title = section.locator(".xtitle").first
     expect(title).to_have_text(re.compile("^pixel_"))
-    first = title.inner_text()
+    first = str(title.text_content())
     assert across.input_value() == first
     up.select_option(first)
     expect(section.locator(".ytitle").first).to_have_text(first)

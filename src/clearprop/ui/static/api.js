@@ -4,7 +4,7 @@ const KEY = "clearprop-token";
 const EVENT_PAUSE = [250, 500, 1000, 2000, 4000, 8000]; // milliseconds before the n-th attempt to reconnect
 
 let token = null;
-let entries = null; // of the recording: path -> [{query, epoch, value}]
+let entries = null; // of the recording: address without its epoch -> [{epoch, present, value}]
 
 export class ApiError extends Error {
   constructor(message, status) {
@@ -39,13 +39,20 @@ async function readRecording(text) {
   for (const [address, value] of Object.entries(recording.entries)) {
     const [path, query = ""] = address.split("?");
     const parameters = new URLSearchParams(query);
-    const epoch = parameters.has("epoch") ? Number(parameters.get("epoch")) : Infinity;
-    parameters.delete("epoch");
+    const moment = momentOf(parameters, recording.entries["/api/state"].run.epoch);
     const key = keyOf(path, parameters);
     if (!found.has(key)) found.set(key, []);
-    found.get(key).push({ epoch, value });
+    found.get(key).push({ ...moment, value });
   }
   return found;
+}
+
+// Take the epoch out of some parameters; the present state, for which none is given, may lie within one.
+function momentOf(parameters, now) {
+  const present = !parameters.has("epoch");
+  const epoch = present ? now : Number(parameters.get("epoch"));
+  parameters.delete("epoch");
+  return { epoch, present };
 }
 
 function keyOf(path, parameters) {
@@ -58,13 +65,11 @@ function keyOf(path, parameters) {
 
 // What was recorded at the wanted epoch, or at the nearest one.
 function lookUp(path, parameters) {
-  const wanted = parameters.has("epoch") ? Number(parameters.get("epoch")) : Infinity;
-  parameters.delete("epoch");
+  const wanted = momentOf(parameters, entries.get("/api/state?")[0].epoch);
   const found = entries.get(keyOf(path, parameters));
   if (!found)
     throw new ApiError("This is not recorded in the file; it was kept small. Run clearprop ui to see it.", 404);
-  const distance = (entry) =>
-    entry.epoch === wanted ? -1 : Number.isFinite(wanted) ? Math.abs(entry.epoch - wanted) : -entry.epoch;
+  const distance = ({ epoch, present }) => Math.abs(epoch - wanted.epoch) + (present === wanted.present ? 0 : 0.5);
   return found.reduce((best, entry) => (distance(entry) < distance(best) ? entry : best)).value;
 }
 
