@@ -127,7 +127,7 @@ def test_a_saved_model_is_trained_as_a_copy_and_keeps_its_layers():
     net = cp.Network(cp.Dense(2)(h), loss=cp.CrossEntropy(), seed=7)
     inputs = [random.normal(size=(30, 2)), scipy.sparse.csr_matrix(random.integers(0, 2, (30, 3)), dtype=numpy.float32)]
     y = random.integers(0, 2, 30)
-    source = SavedModel(net, inputs, y, ["a", "b", "c = 1", "c = 2", "c = 3"], "y", ["no", "yes"], "m on t.csv")
+    source = SavedModel(net, inputs, y, ["a", "b", "c = 1", "c = 2", "c = 3"], "y", ["no", "yes"], "m on t")
     problem = source.problem(0.0, 0)
     made = problem.make_network((), cp.Identity, 0.0, 0)
     assert made is not net
@@ -137,7 +137,7 @@ def test_a_saved_model_is_trained_as_a_copy_and_keeps_its_layers():
     settings = Settings.for_source(source)
     assert (settings.hidden, settings.activation) == ((), None)
     for change in ({"hidden": [3]}, {"activation": "tanh"}, {"l2": 0.1}, {"noise": 3}, {"weight_seed": 1}):
-        with pytest.raises(cp.ArgumentError, match="is fixed for 'm on t.csv'"):
+        with pytest.raises(cp.ArgumentError, match="is fixed for 'm on t'"):
             settings.changed(change, {"model": source})
     assert settings.changed({"learning_rate": 0.5, "hidden": []}, {"model": source}).learning_rate == 0.5
 
@@ -149,7 +149,7 @@ def test_very_few_rows_are_all_learned_from():
 
 
 def test_a_table_too_wide_for_the_page_is_refused():
-    features, age = table(2000)
+    _, age = table(2000)
     names = [f"name {place % 1000}" for place in range(2000)]
     wide = Table("wide.csv", {f"c{c}": names[c:] + names[:c] for c in range(40)}, {})
     with pytest.raises(cp.DataError, match=r"wide\.csv becomes 2000 rows of 38440 numbers"):

@@ -57,7 +57,7 @@ def test_the_state_says_everything(client):
     assert state["mode"] == "live"
     assert [problem["name"] for problem in state["choices"]["problems"]] == ["xor", "circles", "spirals", "digits"]
     assert {"tanh", "relu"} <= set(state["choices"]["activations"])
-    assert [notation["name"] for notation in state["choices"]["notations"]][0] == "clearprop"
+    assert state["choices"]["notations"][0]["name"] == "clearprop"
     assert [node["name"] for node in state["network"]["nodes"]][:3] == ["input_1", "dense_1", "tanh_1"]
     assert state["network"]["nodes"][1]["parameters"] == ["dense_1.W", "dense_1.b"]
     assert state["network"]["loss"] == "BinaryCrossEntropy()"
@@ -203,8 +203,11 @@ def test_no_other_file_is_served(client, path):
     assert set(json.loads(body)) == {"error"}
 
 
-@pytest.mark.parametrize(("method", "path"), [("POST", "/api/state"), ("PUT", "/api/settings"), ("GET", "/api/control"),
-                                              ("DELETE", "/"), ("TRACE", "/api/state"), ("OPTIONS", "/api/settings")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/api/state"), ("PUT", "/api/settings"), ("GET", "/api/control"), ("DELETE", "/"),
+     ("TRACE", "/api/state"), ("OPTIONS", "/api/settings")],
+)  # fmt: skip
 def test_other_methods_are_refused(client, method, path):
     status, _, body = client.ask(path, method)
     assert status == 405
@@ -224,8 +227,11 @@ def test_malformed_orders_are_refused(client, body):
     assert client.server.session.current.status == "idle"
 
 
-@pytest.mark.parametrize("body", [b'{"hidden": [1e400]}', b'{"noise": NaN}', b'{"learning_rate": -1}', b'{"x": 1}',
-                                  b'{"max_epochs": true}', b'{"data_seed": 1.5}', b'{"problem": "/etc/passwd"}'])  # fmt: skip
+@pytest.mark.parametrize(
+    "body",
+    [b'{"hidden": [1e400]}', b'{"noise": NaN}', b'{"learning_rate": -1}', b'{"x": 1}', b'{"max_epochs": true}',
+     b'{"data_seed": 1.5}', b'{"problem": "/etc/passwd"}'],
+)  # fmt: skip
 def test_malformed_settings_are_refused(client, body):
     before = client.server.session.settings
     status, _, answer = client.ask("/api/settings", "POST", body, Content_Type="application/json")
@@ -277,7 +283,7 @@ def test_chunked_bodies_are_bounded_too(client):
     port, token = client.server.port, client.server.token
     head = (
         f"POST /api/settings HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n"
-        "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
     ).encode()
     chunk = b"4000\r\n" + b"x" * 0x4000 + b"\r\n"
     answer = client.raw(head + 5 * chunk)
@@ -285,8 +291,11 @@ def test_chunked_bodies_are_bounded_too(client):
     assert client.raw(head + b"2\r\n{}\r\n0\r\n\r\n").startswith(b"HTTP/1.1 200")
 
 
-@pytest.mark.parametrize("data", [b"\x16\x03\x01\x02\x00\x01", b"GET\r\n\r\n", b"GET / HTTP/9\r\n\r\n", b"\x00" * 99,
-                                  b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: " + b"x" * 200_000 + b"\r\n\r\n"])  # fmt: skip
+@pytest.mark.parametrize(
+    "data",
+    [b"\x16\x03\x01\x02\x00\x01", b"GET\r\n\r\n", b"GET / HTTP/9\r\n\r\n", b"\x00" * 99,
+     b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: " + b"x" * 200_000 + b"\r\n\r\n"],
+)  # fmt: skip
 def test_what_is_not_http_is_refused(client, data):
     try:
         answer = client.raw(data)

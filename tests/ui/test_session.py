@@ -261,11 +261,12 @@ def test_listeners_hear_of_changes_and_may_leave(session):
 
 def test_a_view_of_the_past_needs_a_recorded_epoch(session):
     train(session)
-    run, net, state = session.network_at(None, 3)
-    assert state.epoch == 3
-    assert net.vector is run.history.snapshots[3].state.parameters
+    run, snapshot = session.snapshot(epoch=3)
+    assert snapshot is run.history.snapshots[3]
+    assert snapshot.state.epoch == 3
+    assert run.network_at(3)[0].vector is snapshot.state.parameters
     with pytest.raises(cp.UnknownNameError, match="epoch 99 is not recorded; the nearest one is 6"):
-        session.network_at(None, 99)
+        session.snapshot(epoch=99)
 
 
 def test_numbers_that_json_has_not_are_texts():

@@ -41,7 +41,8 @@ def ask(session, view, **parameters):
 
 
 def row_trace(session, row, epoch=None):
-    run, net, state = session.network_at(None, epoch)
+    run = session.current
+    net, state = run.network_at(epoch)
     X, y = run.problem.inputs[0][row : row + 1], run.problem.y[row : row + 1]
     return net.trace(X, y, optimizer=run.optimizer, state=state)
 
@@ -143,7 +144,8 @@ def test_every_quantity_has_a_formula(session, notation):
 
 
 def test_the_surface_is_what_the_network_predicts(session):
-    run, net, _ = session.network_at(None, None)
+    run = session.current
+    net, _ = run.network_at()
     found = ask(session, "live")
     surface, points = found["surface"], found["points"]
     grid = numpy.array([[x, y] for y in surface["y"] for x in surface["x"]])
@@ -158,7 +160,8 @@ def test_the_surface_is_what_the_network_predicts(session):
 
 
 def test_the_surface_of_two_columns_holds_the_others_at_their_medians(digits):
-    run, net, _ = digits.network_at(None, None)
+    run = digits.current
+    net, _ = run.network_at()
     found = ask(digits, "live", x="pixel_3_4", y="pixel_2_2")
     surface, columns = found["surface"], list(run.problem.columns)
     assert surface["kind"] == "classes"
@@ -175,7 +178,8 @@ def test_the_surface_of_two_columns_holds_the_others_at_their_medians(digits):
 
 
 def test_the_diagram_shows_weights_between_the_units_that_are_shown(digits):
-    _, net, _ = digits.network_at(None, None)
+    run = digits.current
+    net, _ = run.network_at()
     found = ask(digits, "live")["diagram"]
     assert [layer["name"] for layer in found["layers"]] == ["input_1", "dense_1", "dense_2", "dense_3"]
     shown = {layer["name"]: layer["shown"] for layer in found["layers"]}
@@ -195,7 +199,8 @@ def test_one_column_has_no_surface():
 
 
 def test_layers_are_those_of_the_diagnosis(digits):
-    run, net, state = digits.network_at(None, None)
+    run = digits.current
+    net, state = run.network_at()
     found = ask(digits, "layers")
     assert found["n_rows"] == 500
     rows = numpy.unique(numpy.linspace(0, run.problem.n_rows - 1, 500).round().astype(int))
@@ -221,7 +226,8 @@ def test_layers_are_those_of_the_diagnosis(digits):
 
 @pytest.mark.parametrize("part", ["train", "validation"])
 def test_the_rows_come_with_their_predictions_and_losses(digits, part):
-    run, net, _ = digits.network_at(None, None)
+    run = digits.current
+    net, _ = run.network_at()
     problem = run.problem
     first, stop = (0, problem.n_rows) if part == "train" else (problem.n_rows, problem.n_all)
     X, y = problem.inputs[0][first:stop], problem.y[first:stop]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy
+
 from clearprop.errors import ArgumentError
 from clearprop.ui import views
-from clearprop.ui.session import ACTIONS, Session
+from clearprop.ui.history import Snapshot
+from clearprop.ui.session import ACTIONS, RunRecord, Session
 from clearprop.ui.views import Look
 from clearprop.validation import check_choice, show
 
@@ -81,8 +85,14 @@ def answer(session: Session, name: str, pairs: list[tuple[str, str]]) -> Any:
     """Return what a view says of a run at one moment."""
     view, parameters = VIEWS[name]
     given = query(pairs, {**MOMENT, **parameters})
-    run, net, state = session.network_at(given.pop("run"), given.pop("epoch"))
-    return view(Look(run.problem, net, state, run.optimizer), **given)
+    look = _look(*session.snapshot(given.pop("run"), given.pop("epoch")))
+    with numpy.errstate(all="ignore"):  # what overflows is shown
+        return view(look, **given)
+
+
+@functools.lru_cache(maxsize=8)
+def _look(run: RunRecord, snapshot: Snapshot) -> Look:
+    return Look(run.problem, run.network_with(snapshot), snapshot.state, run.optimizer)
 
 
 def control(session: Session, body: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from clearprop.ui.encoding import encode
 
-__all__ = ["Desk"]
+__all__ = ["Desk", "one_thread"]
 
 VIEW_THREADS = 2
 ORDER_THREADS = 4
@@ -22,11 +22,7 @@ MAX_PAUSE = 1.0  # seconds between two looks
 
 
 class Desk:
-    """Threads that compute answers, and what they cost.
-
-    NumPy's matrix products are held to one thread meanwhile: those of OpenBLAS wait for more work by spinning, which
-    would cost training more than the products themselves.
-    """
+    """Threads that compute answers, and what they cost."""
 
     def __init__(self) -> None:
         self._views = ThreadPoolExecutor(VIEW_THREADS, "clearprop-view")
@@ -43,7 +39,7 @@ class Desk:
 
         def work() -> bytes:
             began = time.thread_time()
-            with _libraries().limit(limits=1, user_api="blas"):
+            with one_thread():
                 found = make()
             body = found if isinstance(found, bytes) else encode(found)
             self._cost = max(time.thread_time() - began, 0.5 * self._cost)
@@ -59,6 +55,14 @@ class Desk:
         """End the threads."""
         self._views.shutdown(wait=False, cancel_futures=True)
         self._orders.shutdown(wait=False, cancel_futures=True)
+
+
+def one_thread() -> Any:
+    """Return a context that holds NumPy's matrix products to one thread.
+
+    The threads of OpenBLAS wait for more work by spinning, which would cost training more than the products themselves.
+    """
+    return _libraries().limit(limits=1, user_api="blas")
 
 
 @functools.cache

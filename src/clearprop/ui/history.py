@@ -17,7 +17,7 @@ MAX_POINTS = 2000  # of a curve
 FIELDS = ("epoch", "loss", "validation_loss", "metrics", "gradient_norm", "learning_rate")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Snapshot:
     """A copy of a run's state; nothing changes it.
 

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 from clearprop.errors import ClearpropError
 from clearprop.trace import NOTATIONS
 from clearprop.ui import api
+from clearprop.ui.desk import one_thread
 from clearprop.ui.encoding import encode
 from clearprop.ui.session import Session
 from clearprop.ui.static_files import IMPORT_MAP, plotly_script, static_files
@@ -22,6 +23,8 @@ from clearprop.ui.static_files import IMPORT_MAP, plotly_script, static_files
 __all__ = ["MAX_BYTES", "recorded_page"]
 
 MAX_BYTES = 5_900_000  # of the file
+LEVEL = 6  # of compression
+MAX_MISSES = 10  # answers in a row that do not fit, after which no others are tried
 PAGE = 50  # rows that the page's table asks for at once
 N_PAGES = 4
 N_ROWS = 12  # that can be walked through, from the first on, and as many of the worst
@@ -36,8 +39,8 @@ Question = tuple[str, dict[str, Any]]
 def recorded_page(session: Session, number: str | None = None) -> bytes:
     """Return the page of a run as one HTML file, in UTF-8, of less than `MAX_BYTES` bytes.
 
-    What matters most is recorded first: the last epoch in every view, rows step by step, then earlier epochs. What does
-    not fit is left out, and the page says so where it is asked for.
+    What matters most is recorded first: the last epoch in every view, the numbers of the first row, other rows step by
+    step, then earlier epochs. What does not fit is left out, and the page says so where it is asked for.
 
     Parameters
     ----------
@@ -48,8 +51,10 @@ def recorded_page(session: Session, number: str | None = None) -> bytes:
     """
     page, script = _page_without_recording(), plotly_script().decode().replace("</script", "<\\/script")
     shell = len(page.encode()) + len(script.encode()) + 4096
-    entries = _answers(session, number, int((MAX_BYTES - shell) * 3 / 4))
-    packed = base64.b64encode(gzip.compress(json.dumps({"entries": entries}).encode(), mtime=0)).decode()
+    with one_thread():
+        entries = _answers(session, number, int((MAX_BYTES - shell) * 3 / 4))
+    recording = b",".join(b"%s:%s" % (encode(address), body) for address, body in entries.items())
+    packed = base64.b64encode(gzip.compress(b'{"entries":{%s}}' % recording, LEVEL, mtime=0)).decode()
     end = (
         f'<script type="application/octet-stream" id="recording">{packed}</script>\n<script>{script}</script>\n</body>'
     )
@@ -73,23 +78,29 @@ def _page_without_recording() -> str:
     return page.replace(MAIN, '<script type="module">import "clearprop/main.js";</script>')
 
 
-def _answers(session: Session, number: str | None, budget: int) -> dict[str, Any]:
+def _answers(session: Session, number: str | None, budget: int) -> dict[str, bytes]:
     """Return what the page asks for, by address, as much of it as fits into so many compressed bytes."""
     run = session.run(number)
-    state = json.loads(encode(session.state(run.id)))
+    state = session.state(run.id)
     state["runs"] = [item for item in state["runs"] if item["id"] == run.id]
-    entries: dict[str, Any] = {"/api/state": state}
-    left = budget - len(zlib.compress(encode(state)))
+    entries = {"/api/state": encode(state)}
+    left = budget - len(zlib.compress(entries["/api/state"], LEVEL))
+    misses = 0
     for name, parameters in _questions(session, run.id):
         pairs = [(key, str(value)) for key, value in sorted(parameters.items())]
         try:
             body = encode(api.answer(session, name, [*pairs, ("run", run.id)]))
         except ClearpropError:  # the page gets no such answer from a server either
             continue
-        size = len(zlib.compress(body))
+        size = len(zlib.compress(body, LEVEL))
         if size <= left:
             left -= size
-            entries[f"/api/{name}{'?' if pairs else ''}{urlencode(pairs)}"] = json.loads(body)
+            entries[f"/api/{name}{'?' if pairs else ''}{urlencode(pairs)}"] = body
+            misses = 0
+        else:
+            misses += 1
+        if misses == MAX_MISSES:
+            break
     return entries
 
 
@@ -104,6 +115,7 @@ def _questions(session: Session, number: str) -> Iterator[Question]:
     for part in parts:
         for order in ("row", "worst"):
             yield "data", {"order": order, "offset": 0, "limit": PAGE, "part": part}
+    yield from _cells(session, number)
     rows = list(range(min(N_ROWS, run.problem.n_all)))
     for part in parts:
         worst = api.answer(
@@ -111,9 +123,8 @@ def _questions(session: Session, number: str) -> Iterator[Question]:
         )
         rows += [row["row"] for row in worst["rows"]]
     yield from (("step", {"row": row}) for row in dict.fromkeys(rows))
-    yield from _cells(session, number)
     recorded = sorted(run.history.snapshots)
-    epochs = sorted({recorded[place * (len(recorded) - 1) // N_EPOCHS] for place in range(N_EPOCHS + 1)})
+    epochs = sorted({recorded[place * (len(recorded) - 1) // N_EPOCHS] for place in range(N_EPOCHS)})
     for epoch in epochs:
         yield "live", {"epoch": epoch}
         yield "layers", {"epoch": epoch}

@@ -27,7 +27,7 @@ ACTIONS = ("play", "pause", "batch", "epoch", "rewind", "stop")
 INTERVAL = 0.1  # seconds between two events, and between two snapshots that no epoch's number asks for
 
 
-@dataclass
+@dataclass(eq=False)
 class RunRecord:
     """A run as the page sees it: never the living network, only copies of its numbers.
 
@@ -77,16 +77,24 @@ class RunRecord:
         with native.threads(1):  # what is only looked at leaves the processors to training
             self.network.executor()
 
-    def network_at(self, epoch: int | None = None) -> tuple[Network, TrainState]:
-        """Return the network with the numbers of a recorded epoch, or the latest ones, and the state with them."""
-        snapshot = self.present if epoch is None else self.history.snapshots.get(epoch)
-        if snapshot is None:
-            recorded = sorted(self.history.snapshots)
-            nearest = min(recorded, key=lambda other: abs(other - (epoch or 0)))
+    def snapshot(self, epoch: int | None = None) -> Snapshot:
+        """Return the snapshot of a recorded epoch, or the latest one."""
+        found = self.present if epoch is None else self.history.snapshots.get(epoch)
+        if found is None:
+            nearest = min(self.history.snapshots, key=lambda other: abs(other - (epoch or 0)))
             raise UnknownNameError(f"epoch {epoch} is not recorded; the nearest one is {nearest}.")
+        return found
+
+    def network_at(self, epoch: int | None = None) -> tuple[Network, TrainState]:
+        """Return the network and the state of a recorded epoch, or the latest ones."""
+        snapshot = self.snapshot(epoch)
+        return self.network_with(snapshot), snapshot.state
+
+    def network_with(self, snapshot: Snapshot) -> Network:
+        """Return the network with the numbers of a snapshot."""
         network = copy.copy(self.network)  # shares all but the numbers
         network.vector, network.buffer_vector = snapshot.state.parameters, snapshot.state.buffers
-        return network, snapshot.state
+        return network
 
     def note(
         self, state: TrainState, batch: int, report: EpochReport | None, version: int, *, stops: bool = False
@@ -226,11 +234,11 @@ class Session:
                 raise UnknownNameError(f"no run {number!r}; there are {', '.join(self.runs)}.")
             return self.runs[number]
 
-    def network_at(self, number: str | None, epoch: int | None) -> tuple[RunRecord, Network, TrainState]:
-        """Return a run, and its network and state at an epoch."""
+    def snapshot(self, number: str | None = None, epoch: int | None = None) -> tuple[RunRecord, Snapshot]:
+        """Return a run and its snapshot of an epoch, by default the latest one."""
         with self.changed:
             run = self.run(number)
-            return run, *run.network_at(epoch)
+            return run, run.snapshot(epoch)
 
     def state(self, number: str | None = None) -> dict[str, Any]:
         """Return the whole state, with a run in its middle, by default the current one."""

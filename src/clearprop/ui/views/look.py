@@ -21,7 +21,7 @@ __all__ = ["Look"]
 Array = Any
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Look:
     """What every view is computed from.
 
@@ -45,20 +45,17 @@ class Look:
     def scores(self, inputs: tuple[Array, ...]) -> Array:
         """Return the scores of rows, which need not be finite."""
         net = self.network
-        with numpy.errstate(all="ignore"):
-            return net.executor().scores(net.vector, net.buffer_vector, inputs)
+        return net.executor().scores(net.vector, net.buffer_vector, inputs)
 
     def prediction(self, inputs: tuple[Array, ...]) -> Array:
         """Return the prediction of rows, shape (n, n_outputs), NaN where it is not finite."""
         net = self.network
-        with numpy.errstate(all="ignore"):
-            return net.executor().predictions(net.vector, net.buffer_vector, inputs)
+        return net.executor().predictions(net.vector, net.buffer_vector, inputs)
 
     def outputs(self, inputs: tuple[Array, ...]) -> dict[str, Array]:
         """Return what every node puts out."""
         net = self.network
-        with numpy.errstate(all="ignore"):
-            found = net.reference().forward(net.vector, net.buffer_vector, inputs).outputs
+        found = net.reference().forward(net.vector, net.buffer_vector, inputs).outputs
         return {node.name: output for node, output in zip(net.graph.nodes, found, strict=True)}
 
     @cached_property

@@ -49,8 +49,7 @@ def data(look: Look, order: str, offset: int, limit: int, part: str) -> dict[str
     stop = min(stop, first + MAX_ROWS)
     batch = look.batch.take(slice(first, stop))
     prediction = look.prediction(batch.inputs)
-    with numpy.errstate(all="ignore"):
-        losses = loss.values(numpy, look.scores(batch.inputs), batch.target)
+    losses = loss.values(numpy, look.scores(batch.inputs), batch.target)
     decided, truth = look.decided(prediction), look.truth(batch.target)
     places = numpy.arange(len(losses))
     if order == "worst":
@@ -71,8 +70,7 @@ def data(look: Look, order: str, offset: int, limit: int, part: str) -> dict[str
         for place in places[offset : offset + limit].tolist()
     ]
     names = ("accuracy",) if classes is not None else ("r2", "mae", "rmse")
-    with numpy.errstate(all="ignore"):
-        metrics = evaluate(names, loss, prediction, batch.target, batch.weight)
+    metrics = evaluate(names, loss, prediction, batch.target, batch.weight)
     metrics |= {name: metrics[name] * problem.scale for name in ("mae", "rmse") if name in metrics}
     return {
         "columns": list(problem.raw or problem.columns),

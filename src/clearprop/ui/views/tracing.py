@@ -20,6 +20,7 @@ SIDE = 32  # rows and columns of a window
 MAX_TERMS = 200  # of an explanation
 
 
+@functools.lru_cache(maxsize=8)  # a row is asked about many times
 def trace_of(look: Look, row: int) -> Trace:
     """Return the trace of one row, with the update that the run's optimizer would make of it next."""
     batch = look.row(row)

@@ -52,8 +52,7 @@ def _units(box: Any, node: NodeTrace, dead: set[int], saturated: set[int]) -> li
     flat = numpy.zeros(output.shape[1])
     if node.derivative is not None:
         _, flat = unit_shares(box, node.output, node.derivative)
-    with numpy.errstate(all="ignore"):
-        columns = output.mean(axis=0), output.std(axis=0), (output == 0.0).mean(axis=0), flat[: output.shape[1]]
+    columns = output.mean(axis=0), output.std(axis=0), (output == 0.0).mean(axis=0), flat[: output.shape[1]]
     names = ("mean", "deviation", "zero_share", "saturated_share")
     return [
         {"unit": unit, **dict(zip(names, values, strict=True)), "dead": unit in dead, "saturated": unit in saturated}

@@ -1,0 +1,249 @@
+"""`LiveView`: the user's own training, watched and kept as a file."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+import warnings
+
+import numpy
+import pandas
+import pytest
+import scipy.sparse
+from page_client import Client, wait_until
+from sklearn.base import clone
+from test_recording import entries
+
+import clearprop as cp
+
+RANDOM = numpy.random.default_rng(0)
+X = RANDOM.normal(size=(60, 3))
+Y = (X[:, 0] * X[:, 1] > 0).astype(int)
+
+
+@pytest.fixture
+def view():
+    with cp.LiveView(port=0, open=False) as found:
+        yield found
+
+
+def network(n_outputs=2, loss=None, seed=0):
+    return cp.Network(
+        [cp.Dense(4), cp.Tanh(), cp.Dense(n_outputs)], inputs=3, loss=loss or cp.CrossEntropy(), seed=seed
+    )
+
+
+def client(view):
+    return Client(view._server)
+
+
+def test_a_training_is_a_run_with_the_numbers_of_its_reports(view):
+    net, other = network(), network()
+    reports = net.fit(X, Y, epochs=4, batch_size=16, validation=0.25, metrics="accuracy", callbacks=[view])
+    other.fit(X, Y, epochs=4, batch_size=16, validation=0.25, metrics="accuracy")
+    assert net.vector.tobytes() == other.vector.tobytes()
+    state = client(view).get("/api/state")
+    assert state["mode"] == "watch"
+    assert state["run"]["status"] == "finished"
+    assert state["run"]["recorded"] == [0, 1, 2, 3, 4]
+    assert state["run"]["curve"]["loss"] == [report.loss for report in reports]
+    assert state["run"]["curve"]["metrics"] == [report.metrics["validation_accuracy"] for report in reports]
+    assert (state["run"]["step"], state["run"]["n_batches"]) == (12, 3)
+    assert (state["problem"]["n_rows"], state["problem"]["n_validation"]) == (45, 15)
+    assert state["problem"]["columns"] == ["x1", "x2", "x3"]
+    assert state["problem"]["classes"] == [0, 1]
+    run, snapshot = view.session.snapshot()
+    assert snapshot.state.parameters.tobytes() == net.vector.tobytes()
+    walk = client(view).get("/api/step?row=3")
+    trace = net.trace(*(part[3:4] for part in (run.problem.inputs[0], run.problem.y)))
+    assert walk["steps"][0]["values"] == trace["input_1.x"].tolist()
+    assert walk["loss"] == trace.loss
+
+
+def test_a_frame_gives_its_names(view):
+    frame = pandas.DataFrame(X, columns=["age", "size", "<img onerror=alert(1)>"])
+    network().fit(frame, Y, epochs=1, callbacks=[view])
+    assert client(view).get("/api/state")["problem"]["columns"] == list(frame.columns)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs", "sgd"])
+def test_an_estimator_shows_its_own_rows_names_and_classes(view, solver):
+    frame = pandas.DataFrame(X, columns=["age", "size", "speed"])
+    labels = numpy.where(Y, "yes", "no")
+    model, plain = (cp.MLPClassifier(5, solver=solver, max_iter=3, random_state=0) for _ in range(2))
+    model.set_callbacks(view)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(frame, labels)
+        plain.fit(frame, labels)
+    assert model.network_.vector.tobytes() == plain.network_.vector.tobytes()
+    state = client(view).get("/api/state")
+    assert state["problem"]["columns"] == ["age", "size", "speed"]
+    assert state["problem"]["classes"] == ["no", "yes"]
+    assert state["run"]["status"] == "finished"
+    assert state["run"]["epoch"] >= 1
+    assert state["runs"][0]["title"] == "MLPClassifier 3-5-1"
+    data = client(view).get("/api/data?part=train&limit=60")
+    assert [row["prediction"] for row in data["rows"]] == model.predict(frame).tolist()
+    for path in ("live", "layers", "step", "formulas"):
+        client(view).get(f"/api/{path}")
+
+
+def test_a_regressor_and_sparse_rows_are_shown(view):
+    model = cp.MLPRegressor(hidden_layer_sizes=(4,), max_iter=2, random_state=0)
+    model.set_callbacks(view)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(scipy.sparse.csr_matrix(X), X[:, 0])
+    assert client(view).get("/api/state")["problem"]["task"] == "regression"
+    data = client(view).get("/api/data?limit=60")
+    assert [row["prediction"] for row in data["rows"]] == model.predict(X).tolist()
+    for path in ("live", "layers", "step", "values?name=input_1.x"):
+        client(view).get(f"/api/{path}")
+
+
+def test_each_training_is_a_run_of_its_own(view):
+    for seed in range(3):
+        network(seed=seed).fit(X, Y, epochs=1, callbacks=[view])
+    assert list(view.session.runs) == ["1", "2", "3"]
+    starts = {run.history.snapshots[0].state.parameters.tobytes() for run in view.session.runs.values()}
+    assert len(starts) == 3
+
+
+def test_the_page_can_hold_training_up_and_end_it(view):
+    reports = []
+
+    def work():
+        reports.extend(network().fit(X, Y, epochs=1_000_000, callbacks=[view]))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    wait_until(lambda: view.session.training)
+    page = client(view)
+    page.post("/api/control", {"action": "pause"})
+    wait_until(lambda: view.session.current.status == "paused")
+    epoch = page.get("/api/state")["run"]["epoch"]
+    page.get("/api/live")
+    assert page.get("/api/state")["run"]["epoch"] == epoch
+    page.post("/api/control", {"action": "play"})
+    wait_until(lambda: view.session.current.present.state.epoch > epoch)
+    for action in ("batch", "epoch", "rewind"):
+        page.post("/api/control", {"action": action}, 400)
+    page.post("/api/settings", {"weight_seed": 1}, 400)
+    page.post("/api/control", {"action": "stop"})
+    thread.join(30.0)
+    assert not thread.is_alive()
+    assert epoch < len(reports) < 1_000_000
+
+
+def test_a_file_is_written_at_the_end_without_a_browser(tmp_path):
+    path = tmp_path / "run.html"
+    with cp.LiveView(port=0, record=path, open=False) as view:
+        network().fit(X, Y, epochs=3, callbacks=[view])
+        assert entries(path.read_text())["/api/state"]["run"]["epoch"] == 3
+        network().fit(X, Y, epochs=5, callbacks=[view])
+    state = entries(path.read_text())["/api/state"]
+    assert state["run"]["epoch"] == 5
+    assert state["mode"] == "watch"
+    assert [run["id"] for run in state["runs"]] == ["2"]
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, RuntimeError])
+def test_a_training_that_is_interrupted_leaves_its_file(tmp_path, failure):
+    class Interrupt(cp.Callback):
+        def on_fit_task_end(self, estimator, context):
+            if context.task_name == "epoch" and context.task_id == 1:
+                raise failure
+
+    path = tmp_path / "run.html"
+    with cp.LiveView(port=0, record=path, open=False) as view, pytest.raises(failure):
+        network().fit(X, Y, epochs=9, callbacks=[view, Interrupt()])
+    run = entries(path.read_text())["/api/state"]["run"]
+    assert (run["status"], run["epoch"]) == ("finished", 2)
+    assert run["message"] == f"ended by {failure.__name__}"
+
+
+def test_a_training_that_diverges_leaves_its_file(tmp_path):
+    path = tmp_path / "run.html"
+    with cp.LiveView(port=0, record=path, open=False) as view, pytest.raises(cp.NonFiniteError):
+        network(1, cp.SquaredError()).fit(X, Y, optimizer=cp.SGD(1e20), epochs=3, callbacks=[view])
+    run = entries(path.read_text())["/api/state"]["run"]
+    assert run["status"] == "diverged"
+    assert "training stopped in epoch 1, batch" in run["message"]
+
+
+def test_leaving_the_loop_early_is_an_end(view):
+    for report in cp.train(network(), X, Y, epochs=9, callbacks=[view]):
+        if report.epoch == 2:
+            break
+    del report
+    wait_until(lambda: view.session.current.status == "finished")
+    assert view.session.current.present.state.epoch == 2
+    assert view.session.current.message is None
+
+
+def test_early_stopping_ends_with_the_best_epoch(view):
+    net = network()
+    stopping = cp.EarlyStopping(patience=2)
+    reports = net.fit(X, Y, optimizer=cp.SGD(50.0), epochs=50, early_stopping=stopping, callbacks=[view])
+    _, snapshot = view.session.snapshot()
+    assert snapshot.state.parameters.tobytes() == net.vector.tobytes()
+    assert len(view.session.current.history.curve["loss"]) == len(reports)
+
+
+def test_a_notebook_shows_the_recorded_page(view):
+    assert "no training yet" in view._repr_html_()
+    network().fit(X, Y, epochs=1, callbacks=[view])
+    shown = view._repr_html_()
+    assert shown.startswith('<iframe srcdoc="&lt;!doctype html&gt;')
+    assert 'sandbox="allow-scripts"' in shown
+    assert "<script" not in shown
+    assert repr(view) == f"LiveView(http://127.0.0.1:{view._server.port}/)"
+    assert view._server.token not in repr(view) + shown
+
+
+def test_the_page_says_that_there_is_no_training_yet(view):
+    answer = client(view).get("/api/state", 404)
+    assert "there is no training yet" in answer["error"]
+
+
+def test_a_training_that_fails_before_its_first_epoch_is_no_run(view):
+    with pytest.raises(cp.ArgumentError):
+        network().fit(X, Y, epochs=1, callbacks=[view], metrics="r2")
+    model = cp.MLPClassifier(5, solver="nothing")
+    model.set_callbacks(view)
+    with pytest.raises(ValueError, match="solver"):
+        model.fit(X, Y)
+    assert not view.session.runs
+
+
+def test_it_watches_its_own_process_alone(view):
+    with pytest.raises(cp.ArgumentError, match="train with n_jobs=1"):
+        pickle.dumps(view)
+    model = cp.MLPClassifier(5)
+    model.set_callbacks(view)
+    assert clone(model).get_params() == model.get_params()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"port": -1}, "port must be an integer >= 0"),
+        ({"port": 70_000}, "port must be at most 65535"),
+        ({"port": "8000"}, "port must be an integer"),
+        ({"open": 1}, "open must be True or False"),
+        ({"record": "/nowhere/at/all/run.html"}, "there is no such folder"),
+    ],
+)
+def test_arguments_are_checked_at_once(arguments, message):
+    with pytest.raises(cp.ArgumentError, match=message):
+        cp.LiveView(**arguments)
+
+
+def test_of_very_many_rows_the_first_ones_are_kept(monkeypatch, view):
+    monkeypatch.setattr("clearprop.ui.watch.MAX_NUMBERS", 10)
+    many = numpy.tile(X, (20, 1))
+    network().fit(many, numpy.tile(Y, 20), epochs=1, callbacks=[view])
+    problem = client(view).get("/api/state")["problem"]
+    assert problem["n_rows"] == 500
+    assert problem["title"] == "your program's rows (the first 500 of 1200)"
