@@ -205,7 +205,7 @@ def test_layers_are_those_of_the_diagnosis(digits):
     assert found["n_rows"] == 500
     rows = numpy.unique(numpy.linspace(0, run.problem.n_rows - 1, 500).round().astype(int))
     X, y = run.problem.inputs[0][rows], run.problem.y[rows]
-    diagnosis = net.diagnose(X, y, optimizer=run.optimizer)
+    diagnosis = net.diagnose(X, y, optimizer=run.optimizer, state=state)
     assert found["findings"] == json.loads(encode(diagnosis.to_dict()["findings"]))
     trace = net.trace(X, y, optimizer=run.optimizer, state=state)
     for layer, health in zip(found["layers"], diagnosis.layers[1:], strict=True):

@@ -39,9 +39,8 @@ except ImportError as error:
         f"the page needs {error.name}, which is not installed; pip install 'clearprop[ui]'."
     ) from None
 
-for _needed in ("plotly", "latex2mathml"):  # their scripts and formulas are asked for later
-    if importlib.util.find_spec(_needed) is None:
-        raise MissingExtraError(f"the page needs {_needed}, which is not installed; pip install 'clearprop[ui]'.")
+if importlib.util.find_spec("plotly") is None:  # the page asks for its script later
+    raise MissingExtraError("the page needs plotly, which is not installed; pip install 'clearprop[ui]'.")
 
 __all__ = ["DEFAULT_PORT", "PageServer", "is_loopback", "open_in_browser", "open_socket"]
 

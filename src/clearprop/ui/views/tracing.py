@@ -25,8 +25,8 @@ def trace_of(look: Look, row: int) -> Trace:
     """Return the trace of one row, with the update that the run's optimizer would make of it next."""
     batch = look.row(row)
     X = batch.inputs[0] if len(batch.inputs) == 1 else list(batch.inputs)
-    state = None if look.optimizer is None else look.state
-    return look.network.trace(X, batch.target, optimizer=look.optimizer, state=state)
+    step: dict[str, Any] = {} if look.optimizer is None else {"optimizer": look.optimizer, "state": look.state}
+    return look.network.trace(X, batch.target, **step)
 
 
 def step(look: Look, row: int) -> dict[str, Any]:

@@ -24,10 +24,8 @@ def layers(look: Look) -> dict[str, Any]:
     """Return the diagnosis over some rows to train on, with histograms and the units of every layer."""
     batch = look.batch.take(look.some(MAX_ROWS, training=True))
     X = batch.inputs[0] if len(batch.inputs) == 1 else list(batch.inputs)
-    state = None if look.optimizer is None else look.state
-    diagnosis = look.network.diagnose(X, batch.target, optimizer=look.optimizer, state=state)
-    with numpy.errstate(all="ignore"):  # what overflows is shown
-        trace = look.network.trace(X, batch.target, optimizer=look.optimizer, state=state)
+    step: dict[str, Any] = {} if look.optimizer is None else {"optimizer": look.optimizer, "state": look.state}
+    diagnosis, trace = look.network.diagnose(X, batch.target, **step), look.network.trace(X, batch.target, **step)
     boxes = {node.name: node.layer for node in look.network.graph.nodes}
     found = []
     for health in diagnosis.layers:
