@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
 import socket
 import time
 
 import pytest
-from page_client import Client, finish, in_threads, train, wait_until
+from page_client import SECONDS, Client, finish, in_threads, train, wait_until
 
 from clearprop.ui import guard
 from clearprop.ui import server as server_module
@@ -330,6 +331,18 @@ def test_silent_connections_are_closed(client, monkeypatch):
     monkeypatch.setattr(server_module, "IDLE_SECONDS", 0.05)
     assert client.raw(b"") == b""
     assert client.raw(b"GET / HTTP/1.1\r\nHost: ") == b""
+
+
+def test_connections_in_use_stay_open(client, monkeypatch):
+    monkeypatch.setattr(server_module, "IDLE_SECONDS", 0.02)
+    connection = http.client.HTTPConnection("127.0.0.1", client.server.port, timeout=SECONDS)
+    connection.connect()
+    bare = connection.sock
+    for _ in range(200):  # through many looks at the connection
+        connection.request("GET", "/api/state", headers={"Authorization": f"Bearer {client.server.token}"})
+        assert connection.getresponse().read()
+    assert connection.sock is bare
+    connection.close()
 
 
 def test_streams_are_bounded_and_those_left_make_room(client):

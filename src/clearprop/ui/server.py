@@ -314,7 +314,7 @@ class QuietProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to watch a connection."""
         super().connection_made(transport)
-        self._was_idle, self._pending = False, 0
+        self._seen: tuple[bool, Any, int] = (False, None, 0)
         self.loop.call_later(IDLE_SECONDS, self._look)
 
     def _look(self) -> None:
@@ -323,10 +323,11 @@ class QuietProtocol(H11Protocol):
         if closing and pending == 0:
             return
         idle = closing or self.cycle is None or self.cycle.response_complete
-        if idle and self._was_idle and (pending == 0 or pending >= self._pending > 0):
+        was_idle, cycle, before = self._seen
+        if idle and was_idle and cycle is self.cycle and (pending == 0 or pending >= before > 0):
             self.transport.abort()
             return
-        self._was_idle, self._pending = idle, pending
+        self._seen = idle, self.cycle, pending
         self.loop.call_later(IDLE_SECONDS, self._look)
 
     def send_400_response(self, msg: str) -> None:
