@@ -333,15 +333,24 @@ def test_silent_connections_are_closed(client, monkeypatch):
     assert client.raw(b"GET / HTTP/1.1\r\nHost: ") == b""
 
 
-def test_connections_in_use_stay_open(client, monkeypatch):
-    monkeypatch.setattr(server_module, "IDLE_SECONDS", 0.02)
-    connection = http.client.HTTPConnection("127.0.0.1", client.server.port, timeout=SECONDS)
-    connection.connect()
-    bare = connection.sock
-    for _ in range(200):  # through many looks at the connection
-        connection.request("GET", "/api/state", headers={"Authorization": f"Bearer {client.server.token}"})
+def test_connections_in_use_stay_open_and_idle_ones_do_not(client):
+    server = client.server
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=SECONDS)
+
+    def request():
+        connection.request("GET", "/api/state", headers={"Authorization": f"Bearer {server.token}"})
         assert connection.getresponse().read()
-    assert connection.sock is bare
+
+    request()
+    address, bare = connection.sock.getsockname(), connection.sock
+    (protocol,) = [item for item in server._server.server_state.connections if item.client == address]
+    for _ in range(3):  # looks with requests between them
+        protocol.loop.call_soon_threadsafe(protocol._look)
+        request()
+        assert connection.sock is bare
+    for _ in range(2):
+        protocol.loop.call_soon_threadsafe(protocol._look)
+    assert bare.recv(1) == b""
     connection.close()
 
 
