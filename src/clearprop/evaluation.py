@@ -256,16 +256,18 @@ class EvaluatedNetwork(ABC):
         >>> float(trace["dense_1.W.gradient"][0, 0])
         3.0
         """
-        return trace_pass(
-            self.reference(),
-            self.vector,
-            self.buffer_vector,
-            self.batch(X, y, sample_weight),
-            training=training,
-            seed=self.seed,
-            optimizer=SGD() if optimizer is None else optimizer,
-            state=state,
-        )
+        batch = self.batch(X, y, sample_weight)
+        with numpy.errstate(all="ignore"):  # what overflows is shown
+            return trace_pass(
+                self.reference(),
+                self.vector,
+                self.buffer_vector,
+                batch,
+                training=training,
+                seed=self.seed,
+                optimizer=SGD() if optimizer is None else optimizer,
+                state=state,
+            )
 
     def diagnose(
         self,

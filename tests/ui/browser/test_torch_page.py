@@ -117,6 +117,7 @@ def test_the_page_shows_what_autograd_computes(page: Page, session: LiveSession)
     last = net.graph.output.name
     section = show(page, "layers")
     section.get_by_label("Layer", exact=True).select_option(last)
+    expect(section.locator("[aria-label='Units'] caption")).to_contain_text(f"{last}:")
     for unit, line in enumerate(section.locator("[aria-label='Units'] tbody tr").all()):
         mean, deviation = (value(cell) for cell in line.locator("td[data-value]").all()[:2])
         assert near(mean, of_all[f"{last}.a"][:, unit].mean())
