@@ -34,6 +34,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_report_header() -> list[str]:
+    if os.environ.get("CLEARPROP_REQUIRE_BROWSER") and left_out():
+        pytest.exit(f"CLEARPROP_REQUIRE_BROWSER is set, but missing: {', '.join(left_out().values())}.", returncode=4)
     return [f"left out: {path.relative_to(ORACLES.parent.parent)} (needs {what})" for path, what in left_out().items()]
 
 
