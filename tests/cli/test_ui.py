@@ -114,7 +114,7 @@ def test_a_port_in_use_is_told(capsys):
 
 
 def test_what_is_not_installed_is_told(monkeypatch, capsys):
-    for name in [name for name in sys.modules if name.startswith(("clearprop.ui.server", "clearprop.ui.guard"))]:
+    for name in [name for name in sys.modules if name.startswith("clearprop.ui.server")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "starlette.applications", None)
     assert main(["ui"]) == 6

@@ -11,11 +11,11 @@ import time
 import pytest
 from page_client import SECONDS, Client, finish, in_threads, train, wait_until
 
-from clearprop.ui import guard
-from clearprop.ui import server as server_module
+from clearprop.ui import connections, guard
+from clearprop.ui.connections import open_socket
 from clearprop.ui.guard import Guard, allowed_hosts
 from clearprop.ui.live import LiveSession
-from clearprop.ui.server import MAX_LISTENERS, PageServer, open_socket
+from clearprop.ui.server import MAX_LISTENERS, PageServer
 
 ROUTES = ("state", "events", "live", "layers", "formulas", "step", "cell", "check", "values", "data", "record")
 ORDERS = ("control", "settings")
@@ -328,7 +328,7 @@ def test_a_body_that_never_comes_is_not_waited_for(client, monkeypatch):
 
 
 def test_silent_connections_are_closed(client, monkeypatch):
-    monkeypatch.setattr(server_module, "IDLE_SECONDS", 0.05)
+    monkeypatch.setattr(connections, "IDLE_SECONDS", 0.05)
     assert client.raw(b"") == b""
     assert client.raw(b"GET / HTTP/1.1\r\nHost: ") == b""
 
@@ -362,11 +362,11 @@ def test_streams_are_bounded_and_those_left_make_room(client):
     assert status == 503
     assert b"close other pages" in body
     streams.pop().close()
-    wait_until(lambda: client.server._n_listeners < MAX_LISTENERS)
+    wait_until(lambda: len(client.server.streams) < MAX_LISTENERS)
     assert next(client.events())["reset"]
     for stream in streams:
         stream.close()
-    wait_until(lambda: client.server._n_listeners == 0)
+    wait_until(lambda: len(client.server.streams) == 0)
     wait_until(lambda: not client.server.session._listeners)
 
 
@@ -378,10 +378,10 @@ def test_a_reader_that_takes_nothing_is_dropped(client, monkeypatch):
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
         head = f"GET /api/events HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nAuthorization: Bearer {server.token}\r\n"
         slow.sendall(f"{head}\r\n".encode())
-        wait_until(lambda: server._n_listeners == 1)
+        wait_until(lambda: len(server.streams) == 1)
         monkeypatch.setattr(session, "event", lambda after: {"version": time.monotonic_ns(), "padding": "x" * 10**7})
         session.control("play")
-        wait_until(lambda: server._n_listeners == 0)
+        wait_until(lambda: len(server.streams) == 0)
     session.control("pause")
     monkeypatch.undo()
     session.change({"max_epochs": 3})
@@ -393,7 +393,7 @@ def test_a_hundred_connections_do_no_harm_and_training_ends_with_the_same_bits(c
     session.change({"problem": "spirals", "max_epochs": 300})
     expected = train(session).present.state.parameters.tobytes()
     session.control("rewind")
-    idle = [client.connect() for _ in range(60)]
+    silent = [client.connect() for _ in range(60)]
     session.control("play")
 
     def attack(place):
@@ -408,7 +408,7 @@ def test_a_hundred_connections_do_no_harm_and_training_ends_with_the_same_bits(c
 
     statuses = set(in_threads(100, attack))
     finish(session)
-    for connection in idle:
+    for connection in silent:
         connection.close()
     assert statuses <= {200, 401, 413, 503, None}
     assert session.current.status == "finished"
@@ -443,7 +443,7 @@ def test_the_token_is_long_and_new_every_time(server):
 def test_a_port_in_use_is_an_error_unless_any_will_do(server, monkeypatch):
     with pytest.raises(OSError, match="in use"):
         open_socket(port=server.port)
-    monkeypatch.setattr(server_module, "DEFAULT_PORT", server.port)
+    monkeypatch.setattr(connections, "DEFAULT_PORT", server.port)
     with open_socket() as found:
         assert found.getsockname()[0] == "127.0.0.1"
         assert found.getsockname()[1] != server.port

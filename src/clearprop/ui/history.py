@@ -65,7 +65,8 @@ class History:
             self._append(self._last, version)
 
     def _append(self, report: EpochReport, version: int) -> bool:
-        metric = next((value for name, value in report.metrics.items() if name.endswith(str(self.metric))), None)
+        measured = {name.removeprefix("validation_"): value for name, value in report.metrics.items()}
+        metric = None if self.metric is None else measured.get(self.metric)
         values = (
             report.epoch, report.loss, report.validation_loss, metric, report.gradient_norm, report.learning_rate,
         )  # fmt: skip

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import importlib.util
 import logging
 import secrets
-import socket
 import sys
 import threading
 import time
 import webbrowser
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Self
 
 from clearprop.errors import ArgumentError, ClearpropError, MissingExtraError, NonFiniteError, UnknownNameError
@@ -20,20 +17,20 @@ from clearprop.ui import api
 from clearprop.ui.desk import Desk
 from clearprop.ui.encoding import encode
 from clearprop.ui.recording import recorded_page
-from clearprop.ui.session import INTERVAL, Session
+from clearprop.ui.session import Session
 from clearprop.ui.static_files import StaticFile, content_policy, plotly_script, static_files
 
 try:
-    import h11
     import uvicorn
     from starlette.applications import Starlette
     from starlette.exceptions import HTTPException
     from starlette.requests import Request
-    from starlette.responses import Response, StreamingResponse
+    from starlette.responses import Response
     from starlette.routing import Route
-    from uvicorn.protocols.http.h11_impl import H11Protocol
 
-    from clearprop.ui.guard import SECURITY_HEADERS, Guard, is_loopback
+    from clearprop.ui.connections import IDLE_SECONDS, QuietProtocol, open_socket
+    from clearprop.ui.guard import Guard, is_loopback
+    from clearprop.ui.stream import EventStream
 except ImportError as error:
     raise MissingExtraError(
         f"the page needs {error.name}, which is not installed; pip install 'clearprop[ui]'."
@@ -42,44 +39,15 @@ except ImportError as error:
 if importlib.util.find_spec("plotly") is None:  # the page asks for its script later
     raise MissingExtraError("the page needs plotly, which is not installed; pip install 'clearprop[ui]'.")
 
-__all__ = ["DEFAULT_PORT", "PageServer", "is_loopback", "open_in_browser", "open_socket"]
+__all__ = ["PageServer", "is_loopback", "open_in_browser"]
 
-DEFAULT_PORT = 8765
-N_PORTS = 20  # that are tried from there on
 MAX_CONNECTIONS = 64
 MAX_LISTENERS = 16
-IDLE_SECONDS = 15.0  # after which a connection without a request is closed
-BEAT_SECONDS = 10.0  # between two signs of life on a stream
 STATUS: tuple[tuple[type[Exception], int], ...] = (
     (UnknownNameError, 404),
     (NonFiniteError, 409),
     (ClearpropError, 400),
 )
-
-
-def open_socket(host: str = "127.0.0.1", port: int | None = None) -> socket.socket:
-    """Return a socket that listens at a port, by default at the first free one from `DEFAULT_PORT` on.
-
-    Raises
-    ------
-    OSError
-        If the port asked for is in use, or the address is not this machine's.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    tried = [port] if port is not None else [*range(DEFAULT_PORT, DEFAULT_PORT + N_PORTS), 0]
-    for number in tried:
-        listening = socket.socket(family, socket.SOCK_STREAM)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind((host, number))
-            listening.listen(128)
-        except OSError:
-            listening.close()
-            if number == tried[-1]:
-                raise
-            continue
-        return listening
-    raise AssertionError  # the last one either listens or raises
 
 
 def open_in_browser(url: str) -> bool:
@@ -113,9 +81,8 @@ class PageServer:
         self._socket = open_socket(host, port)
         self.port = int(self._socket.getsockname()[1])
         self._files = static_files()
-        self._closing = False
-        self._n_listeners = 0
-        self._desk = Desk()
+        self._closing, self._desk = threading.Event(), Desk()
+        self.streams: set[EventStream] = set()  # that are read
         policy = content_policy(self._files["index.html"].data)
         guard = Guard(self._application(), self.token, host, self.port, policy)
         config = uvicorn.Config(
@@ -150,7 +117,8 @@ class PageServer:
 
     def close(self) -> None:
         """Stop answering; the session goes on."""
-        self._closing = self._server.should_exit = True
+        self._closing.set()
+        self._server.should_exit = True
         if self._thread.ident is not None:
             self._ended.wait()
         self._socket.close()
@@ -247,96 +215,14 @@ class PageServer:
             logging.getLogger("clearprop.ui").exception("an answer of the page failed")
             return _error(500, f"internal: {type(error).__name__}; this is a bug in clearprop, please report it.")
 
-    # ---- the stream of events
-
     async def _events(self, request: Request) -> Response:
         try:
             given = api.query(request.query_params.multi_items(), {"after": (api.whole, 0)})
         except ArgumentError as error:
             return _error(400, str(error))
-        if self._n_listeners >= MAX_LISTENERS:
+        if len(self.streams) >= MAX_LISTENERS:
             return _error(503, f"there are {MAX_LISTENERS} streams already; close other pages.")
-        return EventStream(self, given["after"])
-
-    async def _stream(self, after: int) -> AsyncIterator[bytes]:
-        """Yield the latest state of things, ten times a second at most: who reads slowly, misses what was between.
-
-        A page looks anew after each event, so there are fewer of them where its looks take long.
-        """
-        loop, changed = asyncio.get_running_loop(), asyncio.Event()
-
-        def tell() -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended
-                loop.call_soon_threadsafe(changed.set)
-
-        leave = self.session.listen(tell)
-        try:
-            yield b": hello\n\n"
-            sent = time.monotonic()
-            while not self._closing:
-                passed = time.monotonic() - sent
-                due = passed >= self._desk.pause or not self.session.training
-                if due and self.session.version != after:
-                    event = self.session.event(after)
-                    after = event["version"]
-                    yield b"id: %d\ndata: %s\n\n" % (after, encode(event))
-                    sent = time.monotonic()
-                elif passed >= BEAT_SECONDS:
-                    yield b": still here\n\n"
-                    sent = time.monotonic()
-                await asyncio.sleep(INTERVAL)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(changed.wait(), 0.5)
-                changed.clear()
-        finally:
-            leave()
-
-
-class EventStream(StreamingResponse):
-    """The answer that a listener reads; it counts for as long as it is read."""
-
-    def __init__(self, server: PageServer, after: int) -> None:
-        super().__init__(server._stream(after), media_type="text/event-stream")
-        self.server = server
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Send the events."""
-        self.server._n_listeners += 1
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self.server._n_listeners -= 1
-
-
-class QuietProtocol(H11Protocol):
-    """HTTP that closes connections on which no request comes, or one that never ends."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to watch a connection."""
-        super().connection_made(transport)
-        self._seen: tuple[bool, Any, int] = (False, None, 0)
-        self.loop.call_later(IDLE_SECONDS, self._look)
-
-    def _look(self) -> None:
-        """Close the connection if it has been without a request, and has taken nothing, since the last look."""
-        pending, closing = self.transport.get_write_buffer_size(), self.transport.is_closing()
-        if closing and pending == 0:
-            return
-        idle = closing or self.cycle is None or self.cycle.response_complete
-        was_idle, cycle, before = self._seen
-        if idle and was_idle and cycle is self.cycle and (pending == 0 or pending >= before > 0):
-            self.transport.abort()
-            return
-        self._seen = idle, self.cycle, pending
-        self.loop.call_later(IDLE_SECONDS, self._look)
-
-    def send_400_response(self, msg: str) -> None:
-        """Answer what is not HTTP."""
-        body = encode({"error": "the request is not HTTP."})
-        headers = [(b"content-type", b"application/json"), (b"connection", b"close"), *SECURITY_HEADERS]
-        for event in (h11.Response(status_code=400, headers=headers), h11.Data(data=body), h11.EndOfMessage()):
-            self.transport.write(self.conn.send(event) or b"")
-        self.transport.close()
+        return EventStream(self.session, given["after"], self._desk, self.streams, self._closing)
 
 
 def _error(status: int, reason: str) -> Response:
