@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import numpy
+import pandas
 import pytest
 
 import clearprop as cp
@@ -135,3 +136,37 @@ def test_a_terminal_shows_a_bar_on_standard_error():
     assert "epoch 7/7" in text
     assert "validation" in text
     assert run.returncode == 0
+
+
+class Seen(cp.Callback):
+    """Keeps what the context of the run says of its rows."""
+
+    def on_fit_task_begin(self, estimator, context):
+        if context.task_name == "epoch":
+            self.context = context.parent
+
+
+def test_callbacks_see_the_rows_and_the_optimizer():
+    seen, optimizer = Seen(), cp.SGD(0.1)
+    frame = pandas.DataFrame(X, columns=["a", 7])
+    network().fit(frame, Y, optimizer=optimizer, epochs=1, validation=0.25, callbacks=[seen])
+    context = seen.context
+    assert (context.rows.n_rows, context.held_out.n_rows) == (6, 2)
+    assert sorted(map(tuple, numpy.concatenate([context.rows.inputs[0], context.held_out.inputs[0]]))) == sorted(
+        map(tuple, X.astype(numpy.float32))
+    )
+    assert context.optimizer is optimizer
+    assert context.columns == ("a", "7")
+    network().fit(X, Y, epochs=1, callbacks=[seen])
+    assert seen.context.held_out is None
+    assert seen.context.columns is None
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_callbacks_of_estimators_see_what_the_network_reads():
+    seen = Seen()
+    model = cp.MLPRegressor(hidden_layer_sizes=(2,), max_iter=1, early_stopping=True, validation_fraction=0.25)
+    model.set_callbacks(seen).fit(pandas.DataFrame(X, columns=["a", "b"]), Y)
+    assert (seen.context.rows.n_rows, seen.context.held_out.n_rows) == (6, 2)
+    assert isinstance(seen.context.optimizer, cp.Adam)
+    assert seen.context.columns == ("a", "b")
