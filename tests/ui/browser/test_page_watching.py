@@ -22,7 +22,8 @@ def test_a_training_is_watched_paused_and_ended_from_the_page(context: BrowserCo
         expect(page.locator("#figure-status")).to_have_text("Training")
         for name in ("batch", "epoch", "rewind"):
             expect(page.locator(f"#control-{name}")).to_be_hidden()
-        expect(page.get_by_label("Optimizer")).to_be_disabled()
+        expect(page.get_by_role("form", name="Settings")).to_be_hidden()
+        expect(page.locator(".facts")).to_contain_text("Input 3, Dense 5, Tanh, Dense 1")
         page.get_by_role("button", name="Pause").click()
         expect(page.locator("#figure-status")).to_have_text("Paused")
         for name in VIEWS:

@@ -2,6 +2,12 @@
 
 import { classColour, colour, escape } from "clearprop/chart.js";
 
+export const nameOfMetric = ({ metric }) => (metric === "r2" ? "R\u00b2" : "Accuracy");
+
+// Whether a run measures anything but its loss; before its first epoch that is not known otherwise.
+export const hasMetric = ({ metric, metrics }) =>
+  Boolean(metric) && !(metrics.length && metrics.every((value) => value === null));
+
 const MOST = 1000; // points of a line; more than a screen has are left out evenly
 const DASHES = ["solid", "dot", "dashdot", "longdash", "longdashdot"];
 
@@ -74,11 +80,12 @@ export function lossCurve(runs, epoch) {
 }
 
 export function metricCurve(runs, epoch) {
-  const name = runs[0].curve.metric;
+  const { metric } = runs[0].curve;
+  const name = nameOfMetric(runs[0].curve);
   const traces = runs.map(({ curve }) => line(curve, curve.metrics, name, colour("positive"), "solid"));
   return {
     traces,
-    layout: { xaxis: whole, yaxis: name === "accuracy" ? { tickformat: ".0%" } : {}, shapes: marked(epoch) },
+    layout: { xaxis: whole, yaxis: metric === "accuracy" ? { tickformat: ".0%" } : {}, shapes: marked(epoch) },
     label: `${name} by epoch, now ${runs[0].curve.metrics.at(-1)}`,
     table: [`${name} by epoch`, ["Epoch", name], rows(runs, [(curve) => curve.metrics])],
   };

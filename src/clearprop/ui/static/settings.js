@@ -1,6 +1,6 @@
 // The form of a run's settings. What is changed in it starts another run; the rule that ends a run is kept in force.
 
-import { el, field, select, setOptions } from "clearprop/dom.js";
+import { el, field, format, select, setOptions } from "clearprop/dom.js";
 import { parseHidden } from "clearprop/state.js";
 
 const integer = (least, most) =>
@@ -63,12 +63,23 @@ export class SettingsForm {
       field("Epochs at most", controls.max_epochs),
       field("Stop below loss", controls.stop_loss),
     );
-    this.root = el("form", { "aria-label": "Settings", onsubmit: (event) => event.preventDefault() }, this.fields);
+    const form = el("form", { "aria-label": "Settings", onsubmit: (event) => event.preventDefault() }, this.fields);
+    this.facts = el("dl", { class: "facts" });
+    this.form = el("div", {}, form); // for a form's own attributes can be hidden by its controls: form.hidden is one here
+    this.root = el("div", {}, this.form, this.facts);
   }
 
   update() {
     const { state } = this.page;
     const { controls } = this;
+    this.form.hidden = !this.page.controllable();
+    this.facts.hidden = this.page.controllable();
+    if (this.form.hidden) {
+      this.facts.replaceChildren(
+        ...facts(state).map(([name, fact]) => el("div", {}, el("dt", {}, name), el("dd", {}, fact))),
+      );
+      return;
+    }
     setOptions(
       controls.problem,
       state.choices.problems.map(({ name, title }) => [name, title]),
@@ -92,7 +103,6 @@ export class SettingsForm {
       this.percent.textContent = `${controls.noise.value} %`;
     }
     this.noise.hidden = !state.problem.built_in;
-    this.fields.disabled = !this.page.controllable();
     for (const name of ["hidden", "activation", "weight_seed"])
       controls[name].disabled = state.settings.activation === null;
   }
@@ -111,4 +121,23 @@ export class SettingsForm {
     }
     this.page.change({ [name]: value });
   }
+}
+
+// What is known of a run whose settings cannot be changed here: a recorded one, or one of the user's program.
+function facts({ problem, network, settings }) {
+  const size = (node) => (node.box === "Input" || node.n_parameters ? ` ${node.shape.join(" \u00d7 ")}` : "");
+  const held = problem.n_validation ? `, ${format(problem.n_validation)} to validate on` : "";
+  const known = [
+    ["Rows", `${format(problem.n_rows)} to train on${held}`],
+    ["Target", `${problem.target} (${problem.task})`],
+    ["Network", network.nodes.map((node) => `${node.box}${size(node)}`).join(", ")],
+    ["Parameters", `${format(network.n_parameters)}, ${network.dtype}`],
+    ["Loss", network.loss],
+    ["Optimizer", settings.optimizer],
+    ["Learning rate", settings.learning_rate],
+    ["Batch size", settings.batch_size],
+    ["L2", settings.l2],
+    ["Epochs at most", settings.max_epochs],
+  ];
+  return known.filter(([, fact]) => fact !== null).map(([name, fact]) => [name, String(fact)]);
 }

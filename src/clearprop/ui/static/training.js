@@ -1,5 +1,6 @@
 // The bar above every view: buttons that train, where training stands, and the message of a run that failed.
 
+import { hasMetric, nameOfMetric } from "clearprop/curves.js";
 import { el, exact, format, icon, percent, setText } from "clearprop/dom.js";
 
 const STATUS = {
@@ -82,8 +83,8 @@ export class Training {
     this.showFigures(run);
     this.showMessage();
     if (this.status !== run.status) {
-      const why = run.status === "finished" && run.message ? ` (${run.message})` : "";
-      const where = run.status === "running" ? "" : ` at epoch ${run.epoch}${why}`;
+      const why = run.status === "finished" && run.message;
+      const where = run.status === "running" ? "" : why ? `: ${run.message}` : ` at epoch ${run.epoch}`;
       if (this.status !== undefined) page.say(`${STATUS[run.status]}${where}.`);
       this.status = run.status;
     }
@@ -102,9 +103,9 @@ export class Training {
     this.figures.validation_loss.group.hidden = !curve.validation_loss;
     if (curve.validation_loss)
       set("validation_loss", format(curve.validation_loss.at(-1)), curve.validation_loss.at(-1));
-    this.figures.metric.group.hidden = !curve.metric;
-    if (curve.metric) {
-      setText(this.figures.metric.term, curve.metric === "r2" ? "R\u00b2" : "Accuracy");
+    this.figures.metric.group.hidden = !hasMetric(curve);
+    if (hasMetric(curve)) {
+      setText(this.figures.metric.term, nameOfMetric(curve));
       const last = curve.metrics?.at(-1);
       set("metric", curve.metric === "r2" ? format(last) : percent(last), last);
     }

@@ -170,7 +170,7 @@ export class LayersView {
       })),
       layout: {
         showlegend: true,
-        xaxis: { type: "category" },
+        xaxis: { type: "category", showgrid: false },
         yaxis: { type: "log", exponentformat: "power", dtick: 1 },
         shapes: [
           {

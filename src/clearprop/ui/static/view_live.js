@@ -1,7 +1,7 @@
 // Live: the settings, the network, what it has learned so far, and its curves.
 
 import { Chart, SYMBOLS, classColour, colour, escape, mix, withTable } from "clearprop/chart.js";
-import { lossCurve, metricCurve } from "clearprop/curves.js";
+import { hasMetric, lossCurve, metricCurve, nameOfMetric } from "clearprop/curves.js";
 import { Diagram, diagramRows, lineLegend } from "clearprop/diagram.js";
 import { el, field, format, select, setOptions, setText, table } from "clearprop/dom.js";
 import { SettingsForm } from "clearprop/settings.js";
@@ -48,9 +48,9 @@ export class LiveView {
     this.form.update();
     const { run, problem } = page.state;
     this.curves[0].draw(() => lossCurve([{ title: "this run", curve: run.curve }], page.places.epoch));
-    this.curves[1].figure.hidden = !run.curve.metric;
-    if (run.curve.metric) {
-      setText(this.curves[1].figure.querySelector("h3"), run.curve.metric === "r2" ? "R\u00b2" : "Accuracy");
+    this.curves[1].figure.hidden = !hasMetric(run.curve);
+    if (hasMetric(run.curve)) {
+      setText(this.curves[1].figure.querySelector("h3"), nameOfMetric(run.curve));
       this.curves[1].draw(() => metricCurve([{ title: "this run", curve: run.curve }], page.places.epoch));
     }
     const columns = problem.columns.map((name) => [name, name]);
