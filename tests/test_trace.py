@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 
 import numpy
 import pytest
@@ -198,6 +200,27 @@ def test_the_network_is_left_as_it_is(training):
     assert (net.vector.tobytes(), net.buffer_vector.tobytes()) == before
     dropped = (trace["dropout_1.a"] == 0).any()
     assert dropped == training
+
+
+def test_a_trace_stays_as_it_was():
+    net, rows, targets = by_hand(), numpy.array([x]), numpy.array([y])
+    trace = net.trace(rows, targets, optimizer=cp.Adam())
+    before, numeric = {name: trace[name].copy() for name in trace}, trace.check("dense_1.W.gradient", (0, 0))
+    net.vector[...] = rows[...] = targets[...] = 9.0
+    assert all((trace[name] == before[name]).all() for name in trace)
+    assert trace.check("dense_1.W.gradient", (0, 0)) == numeric
+
+
+@pytest.mark.parametrize("copied", [lambda trace: pickle.loads(pickle.dumps(trace)), copy.copy, copy.deepcopy])
+def test_a_copy_of_a_trace_is_the_same_trace(copied):
+    net = cp.Network([cp.Dense(4), cp.Dropout(0.5), cp.Dense(1)], inputs=2, dtype="float64", penalty=cp.L2(0.1))
+    optimizer = cp.Adam(cp.ExponentialDecay(0.1, 0.5), rate_factors={"b": 0.5})
+    rows, targets = [[1.0, 2.0], [3.0, 4.0]], [1.0, 0.0]
+    state = net.fit(rows, targets, optimizer=optimizer, epochs=2)[-1].state
+    trace = net.trace(rows, targets, [1.0, 2.0], training=True, optimizer=optimizer, state=state)
+    again = copied(trace)
+    assert again.to_json() == trace.to_json()
+    assert again.explain("dense_1.W.update", (0, 0)) == trace.explain("dense_1.W.update", (0, 0))
 
 
 def test_sparse_rows_are_traced():

@@ -182,6 +182,27 @@ def test_a_state_of_another_optimizer_is_refused():
         net.trace([[1.0]], [1.0], state=state)
 
 
+@pytest.mark.parametrize(
+    "rate", [cp.Cosine(0.1, steps=9), cp.StepDecay(0.1, every=2), cp.ReduceOnPlateau(0.1, patience=1, tolerance=1e9)]
+)
+def test_the_step_has_the_learning_rate_that_the_run_has_reached(rate):
+    X, y = numpy.random.default_rng(0).normal(size=(8, 3)), numpy.ones(8)
+    net = cp.Network([cp.Dense(1)], inputs=3, dtype="float64")
+    state = net.fit(X, y, optimizer=cp.SGD(rate), epochs=5, batch_size=8)[-1].state
+    trace, before = net.trace(X, y, optimizer=cp.SGD(rate), state=state), net.vector.copy()
+    report = net.fit(X, y, optimizer=cp.SGD(rate), epochs=1, batch_size=8, state=state)[-1]
+    assert trace.passed.rate == report.learning_rate < 0.1
+    assert_close(trace["dense_1.b.update"], net.vector[-1:] - before[-1:], k=64, scale=1.0)
+
+
+def test_a_schedule_needs_its_length_for_a_step_of_a_run_under_way():
+    net = cp.Network([cp.Dense(1)], inputs=1)
+    state = net.fit([[1.0]], [1.0], optimizer=cp.SGD(cp.Cosine(0.1)), epochs=2)[-1].state
+    with pytest.raises(cp.ArgumentError, match="Cosine: steps is not known; pass steps="):
+        net.trace([[1.0]], [1.0], optimizer=cp.SGD(cp.Cosine(0.1)), state=state)
+    assert net.trace([[1.0]], [1.0], optimizer=cp.SGD(cp.Cosine(0.1))).passed.rate == 0.1
+
+
 def test_clipping_is_shown():
     net = cp.Network([cp.Dense(1, initializer=cp.Constant(2.0))], inputs=1, dtype="float64")
     trace = net.trace([[3.0]], [5.0], optimizer=cp.SGD(0.1, clip_norm=1.0))  # gradient (3, 1)

@@ -246,6 +246,15 @@ class EvaluatedNetwork(ABC):
             The state of a run, such as `EpochReport.state`: the step is the next one of that run, with what its
             optimizer remembers. By default it is the first step of a run that begins.
 
+        Raises
+        ------
+        DataError
+            For rows that do not fit, as from `loss`.
+        ArgumentError
+            For a state of another optimizer, and for a schedule in the midst of a run whose `steps` are not given.
+        NoGradientError
+            If the network holds a box without a gradient, such as Step.
+
         Examples
         --------
         >>> import clearprop as cp

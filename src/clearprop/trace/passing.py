@@ -6,16 +6,17 @@ from typing import Any
 
 import numpy
 
-from clearprop.engines import Batch, sparse
+from clearprop.engines import Batch, Program, sparse
 from clearprop.engines.array import ArrayExecutor
 from clearprop.errors import ArgumentError
 from clearprop.optimizers import Optimizer
+from clearprop.schedules import ReduceOnPlateau
 from clearprop.state import TrainState
 from clearprop.trace.quantities import NodeTrace, ParameterTrace, TracedPass
 from clearprop.trace.trace import Trace
 from clearprop.validation import check_instance
 
-__all__ = ["trace_pass"]
+__all__ = ["pass_again", "trace_pass"]
 
 Array = Any
 
@@ -34,19 +35,45 @@ def trace_pass(
     """Return the trace of one pass at the parameters `w`; see `Network.trace`. Nothing it is given changes."""
     check_instance("trace", "optimizer", optimizer, Optimizer, "Adam(1e-3)")
     state = _checked(state, w, optimizer) or TrainState(w, buffers, optimizer.new_slots(numpy, w), seed=seed)
-    dense = not any(sparse(x) for x in batch.inputs)  # dx of a sparse input would be dense
-    w, before = w.copy(), buffers.copy()
-    where: dict[str, Any] = {"training": training, "seed": state.seed, "step": state.step}
-    data, forward, backward = executor.passes(w, buffers.copy(), batch, wants_dx=dense, **where)
-    penalty, penalty_gradient = executor.penalty(w, batch.total_weight)
     factors = optimizer.factors(executor.layout, numpy.ones_like(w))
-    rate: Any = optimizer.rate(state.step + 1)(state.step)
-    rate = rate if factors is None else rate * factors
-    slots = {name: slot.copy() for name, slot in state.slots.items()}
+    rate: Any = _rate(optimizer, state)
+    weight = None if batch.weight is None else batch.weight.copy()
+    return pass_again(
+        executor.program,
+        w.copy(),
+        buffers.copy(),
+        Batch(tuple(x.copy() for x in batch.inputs), batch.target.copy(), weight),
+        training,
+        state.seed,
+        state.step,
+        optimizer,
+        rate if factors is None else rate * factors,
+        {name: slot.copy() for name, slot in state.slots.items()},
+    )
+
+
+def pass_again(
+    program: Program,
+    w: Array,
+    buffers: Array,
+    batch: Batch,
+    training: bool,
+    seed: int,
+    step: int,
+    optimizer: Optimizer,
+    rate: Any,
+    slots: dict[str, Array],
+) -> Trace:
+    """Return the trace of what `TracedPass` lists, whose arrays become its own; copies of a trace are made so."""
+    executor = ArrayExecutor(program)
+    dense = not any(sparse(x) for x in batch.inputs)  # dx of a sparse input would be dense
+    data, forward, backward = executor.passes(
+        w, buffers.copy(), batch, training=training, seed=seed, step=step, wants_dx=dense
+    )
+    penalty, penalty_gradient = executor.penalty(w, batch.total_weight)
     passed = TracedPass(
-        executor, w, before, batch, optimizer=optimizer, rate=rate, slots=slots, forward=forward, backward=backward,
-        **where,
-    )  # fmt: skip
+        executor, w, buffers, batch, training, seed, step, optimizer, rate, slots, forward=forward, backward=backward
+    )
     parameters = _parameters(passed, penalty_gradient)
     nodes = {}
     for node, output, delta, ctx, kept in zip(
@@ -82,6 +109,12 @@ def _checked(state: TrainState | None, w: Array, optimizer: Optimizer) -> TrainS
             "same run."
         )
     return state
+
+
+def _rate(optimizer: Optimizer, state: TrainState) -> float:
+    """Return the learning rate of the next step; at the first one the length of the run does not matter."""
+    rate = optimizer.rate(None if state.step else 1)
+    return rate.reduced(state.reductions) if isinstance(rate, ReduceOnPlateau) else rate(state.step)
 
 
 def _parameters(passed: TracedPass, penalty_gradient: Array | None) -> dict[str, dict[str, ParameterTrace]]:

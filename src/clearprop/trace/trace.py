@@ -91,6 +91,13 @@ class Trace(Mapping[str, Any]):
         places = [*self.nodes, *([] if "loss" in self.nodes else ["loss"])]
         return (f"{node}.{quantity}" for node in places for quantity in self._quantities(node))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        from clearprop.trace.passing import pass_again  # which makes traces
+
+        passed = self.passed
+        given = (passed.parameters, passed.buffers, passed.batch, passed.training, passed.seed, passed.step)
+        return pass_again, (passed.executor.program, *given, passed.optimizer, passed.rate, passed.slots)
+
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
