@@ -116,6 +116,76 @@ def test_the_notations_are_those_of_the_lectures():
         trace.formula("dense_1.a", "mine")
 
 
+def right_side(trace, name):
+    return trace.formula(name).text.partition(" = ")[2]
+
+
+def test_formulas_are_those_of_the_mode_of_the_pass():
+    net = cp.Network([cp.BatchNorm(), cp.Dropout(0.25), cp.GaussianNoise(0.5)], inputs=2)
+    texts = {
+        training: {
+            name: right_side(net.trace(numpy.eye(2), numpy.eye(2), training=training), name)
+            for name in ("input_1.dx", "dropout_1.a", "gaussian_noise_1.a")
+        }
+        for training in (False, True)
+    }
+    assert texts[False] == {
+        "input_1.dx": "(δ⁽¹⁾ ⊙ gain⁽¹⁾)/(√(σ² + 10⁻⁵))",
+        "dropout_1.a": "a⁽¹⁾",
+        "gaussian_noise_1.a": "a⁽²⁾",
+    }
+    assert "d = δ⁽¹⁾ ⊙ gain⁽¹⁾" in texts[True]["input_1.dx"]
+    assert texts[True]["dropout_1.a"].startswith("m ⊙ a⁽¹⁾")
+    assert texts[True]["gaussian_noise_1.a"].startswith("a⁽²⁾ + ε")
+
+
+def test_each_input_of_a_product_has_the_formula_of_its_own_gradient():
+    a, b = cp.Input((2, 3)), cp.Input((3, 2))
+    net = cp.Network(cp.Flatten()(cp.MatMul()(a, b)), inputs=(a, b))
+    trace = net.trace([numpy.ones((1, 2, 3)), numpy.ones((1, 3, 2))], numpy.ones((1, 4)))
+    assert [right_side(trace, f"input_{k}.dx") for k in (1, 2)] == ["δ⁽¹⁾ x₂ᵀ", "x₁ᵀ δ⁽¹⁾"]
+    x = cp.Input(2)
+    trace = cp.Network(cp.Multiply()(x, x)).trace([[1.0, 2.0]], [[0.0, 0.0]])
+    assert right_side(trace, "input_1.dx") == "δ⁽¹⁾ ⊙ x + δ⁽¹⁾ ⊙ x"
+
+
+@pytest.mark.parametrize("notation", set(NOTATIONS) - {"clearprop"})
+def test_where_examples_are_columns_weights_stand_on_the_left(notation):
+    net = cp.Network([cp.Maxout(2, 2), cp.Dense(1, ntk=True)], inputs=2)
+    trace = net.trace([[1.0, 2.0], [3.0, 4.0]], [1.0, 0.0])
+    delta, w, x, b = (trace.formula(name, notation).text.partition(" = ")[0]
+                      for name in ("dense_1.delta", "dense_1.W", "maxout_1.a", "dense_1.b.gradient"))  # fmt: skip
+    assert trace.formula("dense_1.W.gradient", notation).text.endswith(f"1/√(nᵢₙ) {delta} {x}ᵀ")
+    assert trace.formula("dense_1.b.gradient", notation).text == f"{b} = ∑ᵢ {delta}"
+    assert trace.formula("maxout_1.delta", notation).text.endswith(f"1/√(nᵢₙ) {w}ᵀ {delta}")
+    assert trace.formula("maxout_1.a", notation).text.endswith("x + b⁽¹⁾ₖ)" if "⁽" in w else "x + b₁ₖ)")
+
+
+def test_the_slope_of_an_activation_is_called_as_in_the_lecture():
+    trace = cp.Network([cp.Tanh()], inputs=1).trace([[1.0]], [0.0])
+    slopes = {name: trace.formula("tanh_1.f'", name).latex.partition("(")[0] for name in NOTATIONS}
+    assert slopes.pop("larochelle") == "g'"
+    assert set(slopes.values()) == {"f'"}
+    assert trace.formula("input_1.dx", "larochelle").latex.endswith(
+        r"\nabla_{\mathbf{h}^{(1)}} \ell \odot g'(\mathbf{x})"
+    )
+
+
+def test_links_shares_and_smoothing_are_in_the_formulas():
+    rows, dense = [[1.0], [2.0]], [cp.Dense(2)]
+    links = {loss: cp.Network(dense, inputs=1, loss=loss).trace(rows, numpy.eye(2)).formula("loss.prediction").text
+             for loss in (cp.SquaredError(), cp.Poisson(), cp.BinaryCrossEntropy(), cp.CrossEntropy())}  # fmt: skip
+    assert list(links.values()) == ["p = a⁽¹⁾", "p = e^(a⁽¹⁾)", "p = sigmoid(a⁽¹⁾)", "p = softmax(a⁽¹⁾)"]
+    smooth = cp.Network(dense, inputs=1, loss=cp.CrossEntropy(0.1)).trace(rows, [0, 1])
+    target = r"\left( (1 - 0.1) \cdot \mathbf{y} + \frac{0.1}{K} \right)"
+    assert smooth.formula("dense_1.delta").latex.endswith(rf"\frac{{1}}{{n}} \left( \mathbf{{p}} - {target} \right)")
+    shared = cp.Network(dense, inputs=1, penalty=cp.L2(0.5, per_row=True))
+    for weight, share in ((None, "1/n"), ([1.0, 3.0], "1/(∑ⱼ wⱼ)")):
+        assert (
+            shared.trace(rows, numpy.eye(2), weight).formula("dense_1.W.penalty").text.endswith(f"= {share} 0.5 · W⁽¹⁾")
+        )
+
+
 @pytest.mark.parametrize("case", LOSSES, ids=lambda case: repr(case.loss))
 def test_every_loss_has_formulas_and_terms(case):
     net = cp.Network([cp.Dense(case.n_outputs)], inputs=3, loss=case.loss, dtype="float64")

@@ -1,7 +1,8 @@
 r"""The formulas of the boxes, losses, penalties and optimizers, as LaTeX.
 
-Markers: ``<x>`` or ``<x1>``, ``<x2>`` the inputs, ``<h>`` the output, ``<dh>`` the gradient at the output, ``<W>`` and
-the like the parameters, ``<scale>`` the factor of a dense layer in the NTK parametrization, names of fields
+Markers: ``<x>`` or ``<x1>``, ``<x2>`` the inputs, ``<others*>`` the product of all inputs but the one whose gradient it
+is, ``<h>`` the output, ``<dh>`` the gradient at the output, ``<derivative>`` the sign of an activation's slope, ``<W>``
+and the like the parameters, ``<scale>`` the factor of a dense layer in the NTK parametrization, names of fields
 (``<slope>``) the numbers a box was made with. The equations themselves are explained in the docstrings of the boxes.
 """
 
@@ -15,7 +16,7 @@ import clearprop.losses as losses
 import clearprop.optimizers as optimizers
 import clearprop.penalties as penalties
 
-__all__ = ["BOXES", "LOSSES", "OPTIMIZERS", "PENALTIES", "BoxFormula", "LossFormula", "OptimizerFormula"]
+__all__ = ["BOXES", "LOSSES", "OPTIMIZERS", "PENALTIES", "PREDICTING", "BoxFormula", "LossFormula", "OptimizerFormula"]
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class BoxFormula:
     ----------
     forward : str
         The output.
-    backward : str
-        dx; of the k-th of several inputs where it holds ``<xk>``.
+    backward : str or tuple of str
+        dx, or one an input.
     gradients : mapping of str to str
         The gradients of parameters, by local name.
     derivative : str or None
@@ -37,14 +38,14 @@ class BoxFormula:
     """
 
     forward: str
-    backward: str = r"<dh>"
+    backward: str | tuple[str, ...] = r"<dh>"
     gradients: Mapping[str, str] = field(default_factory=dict)
     derivative: str | None = None
     columns: BoxFormula | None = None
 
 
 def _activation(forward: str, derivative: str) -> BoxFormula:
-    return BoxFormula(forward, r"<dh> \odot f'(<x>)", derivative=derivative)
+    return BoxFormula(forward, r"<dh> \odot <derivative>(<x>)", derivative=derivative)
 
 
 def _rectifier(slope: str) -> BoxFormula:
@@ -62,28 +63,39 @@ _NORM_BACKWARD = (
 )
 _MOVED = r"\operatorname{rearrange}(<x>)"
 _BACK = r"\operatorname{rearrange}^{-1}(<dh>)"
+_RBF = r"\exp \left( - \frac{\| <x> - <W> \|^2}{<sigma>^2} \right)"
+_RBF_S = r"\; s = \frac{<dh> \odot <h>}{<sigma>^2}"
+_RBF_SIGMA = rf"\frac{{2}}{{<sigma>}} {_SUM} s \odot \| <x> - <W> \|^2, {_RBF_S}"
 _CONVOLVED = r"<W> \ast <x> + <b>"
 
 BOXES: Mapping[type, BoxFormula] = {
     boxes.Dense: BoxFormula(
         r"<affine>", r"<scale> <dh> \, <W>^{\top}", {"W": r"<scale> <x>^{\top} <dh>", "b": rf"{_SUM} <dh>"},
         columns=BoxFormula(
-            r"<affine>", r"<scale> <W>^{\top} <dh>", {"W": r"<scale> <dh> \, <x>^{\top}", "b": r"<dh>"}
+            r"<affine>", r"<scale> <W>^{\top} <dh>", {"W": r"<scale> <dh> \, <x>^{\top}", "b": rf"{_SUM} <dh>"}
         ),
     ),
     boxes.TransposedDense: BoxFormula(
         r"<x> \, <W>^{\top} + <b>", r"<dh> \, <W>", {"W": r"<dh>^{\top} <x>", "b": rf"{_SUM} <dh>"},
-        columns=BoxFormula(r"<W>^{\top} <x> + <b>", r"<W> \, <dh>", {"W": r"<x> \, <dh>^{\top}", "b": r"<dh>"}),
+        columns=BoxFormula(
+            r"<W>^{\top} <x> + <b>", r"<W> \, <dh>", {"W": r"<x> \, <dh>^{\top}", "b": rf"{_SUM} <dh>"}
+        ),
     ),
     boxes.Maxout: BoxFormula(
         r"\max_{k} \left( <x> \, <W>_k + <b>_k \right)", r"<dh> \, <W>_{k^*}^{\top}",
         {"W": r"<x>^{\top} <dh> \text{ for the largest piece } k^*", "b": rf"{_SUM} <dh>"},
+        columns=BoxFormula(
+            r"\max_{k} \left( <W>_k \, <x> + <b>_k \right)", r"<W>_{k^*}^{\top} <dh>",
+            {"W": r"<dh> \, <x>^{\top} \text{ for the largest piece } k^*", "b": rf"{_SUM} <dh>"},
+        ),
     ),
     boxes.RBF: BoxFormula(
-        r"\exp \left( - \frac{\| <x> - <W> \|^2}{<sigma>^2} \right)",
-        r"2 \left( s <W>^{\top} - <x> \sum_u s_u \right), \; s = \frac{<dh> \odot <h>}{<sigma>^2}",
-        {"W": rf"2 \left( <x>^{{\top}} s - <W> {_SUM} s \right)",
-         "sigma": rf"\frac{{2}}{{<sigma>}} {_SUM} s \odot \| <x> - <W> \|^2"},
+        _RBF, rf"2 \left( s <W>^{{\top}} - <x> \sum_u s_u \right), {_RBF_S}",
+        {"W": rf"2 \left( <x>^{{\top}} s - <W> {_SUM} s \right), {_RBF_S}", "sigma": _RBF_SIGMA},
+        columns=BoxFormula(
+            _RBF, rf"2 \left( <W>^{{\top}} s - <x> \sum_u s_u \right), {_RBF_S}",
+            {"W": rf"2 \left( s \, <x>^{{\top}} - <W> {_SUM} s \right), {_RBF_S}", "sigma": _RBF_SIGMA},
+        ),
     ),
     boxes.Conv2D: BoxFormula(
         _CONVOLVED, r"<W>^{\top} \ast <dh>", {"W": r"<dh> \ast <x>", "b": r"\sum <dh>"},
@@ -98,7 +110,7 @@ BOXES: Mapping[type, BoxFormula] = {
     boxes.HardTanh: _activation(r"\max(-1, \min(1, <x>))", r"\mathbf{1}[-1 < <x> < 1]"),
     boxes.ReLU: _activation(r"\max(0, <x>)", r"\mathbf{1}[<x> > 0]"),
     boxes.LeakyReLU: _rectifier("<slope>"),
-    boxes.RReLU: _rectifier("r"),
+    boxes.RReLU: _rectifier("<r>"),
     boxes.PReLU: BoxFormula(
         r"\max(0, <x>) + <slope> \odot \min(0, <x>)",
         r"<dh> \odot (\mathbf{1}[<x> > 0] + <slope> \mathbf{1}[<x> \le 0])",
@@ -106,12 +118,12 @@ BOXES: Mapping[type, BoxFormula] = {
     ),
     boxes.Abs: _activation(r"| <x> |", r"\operatorname{sign}(<x>)"),
     boxes.ELU: _activation(
-        r"\begin{cases} <x> & <x> > 0 \\ <alpha> (e^{<x>} - 1) & <x> \le 0 \end{cases}",
-        r"\begin{cases} 1 & <x> > 0 \\ <alpha> e^{<x>} & <x> \le 0 \end{cases}",
+        r"\begin{cases} <x> & <x> > 0 \\ <alpha> \cdot (e^{<x>} - 1) & <x> \le 0 \end{cases}",
+        r"\begin{cases} 1 & <x> > 0 \\ <alpha> \cdot e^{<x>} & <x> \le 0 \end{cases}",
     ),
     boxes.SELU: _activation(
-        r"\lambda \begin{cases} <x> & <x> > 0 \\ \alpha (e^{<x>} - 1) & <x> \le 0 \end{cases}",
-        r"\lambda \begin{cases} 1 & <x> > 0 \\ \alpha e^{<x>} & <x> \le 0 \end{cases}",
+        r"<lambda> \cdot \begin{cases} <x> & <x> > 0 \\ <alpha> \cdot (e^{<x>} - 1) & <x> \le 0 \end{cases}",
+        r"<lambda> \cdot \begin{cases} 1 & <x> > 0 \\ <alpha> \cdot e^{<x>} & <x> \le 0 \end{cases}",
     ),
     boxes.Softplus: _activation(r"\ln(1 + e^{<x>})", r"\frac{1}{1 + e^{-<x>}}"),
     boxes.GELU: _activation(r"<x> \, \Phi(<x>)", r"\Phi(<x>) + <x> \, \varphi(<x>)"),
@@ -133,9 +145,9 @@ BOXES: Mapping[type, BoxFormula] = {
     ),
     boxes.LogSoftmax: BoxFormula(r"<x> - \ln \sum_j e^{<x>_j}", r"<dh> - e^{<h>} \sum_j <dh>_j"),
     boxes.Add: BoxFormula(r"<xs+>"),
-    boxes.Multiply: BoxFormula(r"<xs*>", r"<dh> \odot \text{the other inputs}"),
+    boxes.Multiply: BoxFormula(r"<xs*>", r"<dh> \odot <others*>"),
     boxes.Concatenate: BoxFormula(r"[<xs,>]", r"<dh> \text{, its part}"),
-    boxes.MatMul: BoxFormula(r"<x1> \, <x2>", r"<dh> \, <x2>^{\top} \text{ and } <x1>^{\top} <dh>"),
+    boxes.MatMul: BoxFormula(r"<x1> \, <x2>", (r"<dh> \, <x2>^{\top}", r"<x1>^{\top} <dh>")),
     boxes.Slice: BoxFormula(r"<x>_{<start>:<stop>}", r"[0, <dh>, 0]"),
     boxes.Transpose: BoxFormula(_MOVED, _BACK),
     boxes.Flatten: BoxFormula(_MOVED, _BACK),
@@ -150,51 +162,90 @@ BOXES: Mapping[type, BoxFormula] = {
          "b": rf"- {_SUM} \left( <W>^{{\top}} <dh> \right) \odot \sin(2 \pi <w> <x> + <b>)",
          "W": rf"{_SUM} <dh> \cos(2 \pi <w> <x> + <b>)", "c": rf"{_SUM} <dh>"},
     ),
-    boxes.Dropout: BoxFormula(r"m \odot <x>", r"m \odot <dh>"),
+    boxes.Dropout: BoxFormula(r"m \odot <x>, \; m_{ij} \in \{0, \frac{1}{1 - <rate>}\}", r"m \odot <dh>"),
     boxes.GaussianNoise: BoxFormula(r"<x> + \varepsilon, \; \varepsilon \sim N(0, <deviation>^2)"),
     boxes.BatchNorm: BoxFormula(_NORM, _NORM_BACKWARD, _NORM_GRADIENTS),
     boxes.LayerNorm: BoxFormula(_NORM, _NORM_BACKWARD, _NORM_GRADIENTS),
 }  # fmt: skip
 
+PREDICTING: Mapping[type, BoxFormula] = {  # boxes that do something else in training
+    boxes.Dropout: BoxFormula("<x>"),
+    boxes.GaussianNoise: BoxFormula("<x>"),
+    boxes.BatchNorm: BoxFormula(_NORM, r"\frac{<dh> \odot <gain>}{\sqrt{\sigma^2 + <epsilon>}}", _NORM_GRADIENTS),
+}
+
 
 @dataclass(frozen=True)
 class LossFormula:
-    """A loss of a row, and its gradient at the scores: ``<s>`` scores, ``<p>`` prediction, ``<t>`` target."""
+    """A loss: ``<s>`` scores, ``<p>`` prediction, ``<t>`` target.
+
+    Attributes
+    ----------
+    value, gradient : str
+        The loss of a row, and its gradient at the scores.
+    output, at_zero : str or None
+        What one output adds to it, and the same where the target is 0, if that is shorter; ``<q>`` is the output's
+        quantile. None where the loss is no sum over outputs.
+    prediction, predicted : str
+        The link, of all scores and of one; ``<sum>`` stands for the sum of the exponentials of all.
+    """
 
     value: str
     gradient: str
+    output: str | None = None
+    at_zero: str | None = None
+    prediction: str = "<s>"
+    predicted: str = "<s>"
 
 
-_ENTROPY = r"- \sum_k <t>_k \ln <p>_k"
+_LINKS = {
+    "softmax": {"prediction": r"\operatorname{softmax}(<s>)", "predicted": r"\frac{e^{<s>}}{<sum>}"},
+    "sigmoid": {"prediction": r"\operatorname{sigmoid}(<s>)", "predicted": r"\frac{1}{1 + e^{-<s>}}"},
+    "exponential": {"prediction": r"e^{<s>}", "predicted": r"e^{<s>}"},
+}
 
 LOSSES: Mapping[type, LossFormula] = {
-    losses.SquaredError: LossFormula(r"\frac{1}{2} \| <s> - <t> \|^2", r"<p> - <t>"),
-    losses.AbsoluteError: LossFormula(r"\sum_k | <s>_k - <t>_k |", r"\operatorname{sign}(<s> - <t>)"),
+    losses.SquaredError: LossFormula(
+        r"\frac{1}{2} \| <s> - <t> \|^2", r"<p> - <t>", r"\frac{1}{2} (<s> - <t>)^2"
+    ),
+    losses.AbsoluteError: LossFormula(
+        r"\sum_k | <s>_k - <t>_k |", r"\operatorname{sign}(<s> - <t>)", r"| <s> - <t> |"
+    ),
     losses.Huber: LossFormula(
         r"\sum_k H(<s>_k - <t>_k), \; H(r) = \begin{cases} r^2 / 2 & |r| \le <delta> \\ <delta> (|r| - <delta> / 2) &"
         r" \text{else} \end{cases}",
-        r"\max(- <delta>, \min(<delta>, <s> - <t>))",
+        r"\max(- <delta>, \min(<delta>, <s> - <t>))", r"H(<s> - <t>)",
     ),
     losses.Quantile: LossFormula(
         r"\sum_k \max(q_k (<t>_k - <s>_k), (1 - q_k) (<s>_k - <t>_k))",
         r"\begin{cases} - q & <s> < <t> \\ 1 - q & <s> > <t> \end{cases}",
+        r"\max(<q> \cdot (<t> - <s>), (1 - <q>) \cdot (<s> - <t>))",
     ),
     losses.Poisson: LossFormula(
-        r"\sum_k \left( e^{<s>_k} - <t>_k <s>_k + <t>_k \ln <t>_k - <t>_k \right)", r"<p> - <t>"
+        r"\sum_k \left( e^{<s>_k} - <t>_k <s>_k + <t>_k \ln <t>_k - <t>_k \right)", r"<p> - <t>",
+        r"e^{<s>} - <t> \cdot <s> + <t> \cdot \ln(<t>) - <t>", r"e^{<s>}", **_LINKS["exponential"],
     ),
     losses.BinaryCrossEntropy: LossFormula(
-        r"- \sum_k \left( <t>_k \ln <p>_k + (1 - <t>_k) \ln (1 - <p>_k) \right)", r"<p> - <t>"
+        r"- \sum_k \left( <t>_k \ln <p>_k + (1 - <t>_k) \ln (1 - <p>_k) \right)", r"<p> - <t>",
+        r"- <t> \cdot \ln(<p>) - (1 - <t>) \cdot \ln(1 - <p>)", r"- \ln(1 - <p>)", **_LINKS["sigmoid"],
     ),
-    losses.CrossEntropy: LossFormula(_ENTROPY, r"<p> - <t>"),
-    losses.KLDivergence: LossFormula(r"\sum_k <t>_k \ln \frac{<t>_k}{<p>_k}", r"<p> - <t>"),
+    losses.CrossEntropy: LossFormula(
+        r"- \sum_k <t>_k \ln <p>_k", r"<p> - <t>", r"- <t> \cdot \ln(<p>)", "", **_LINKS["softmax"]
+    ),
+    losses.KLDivergence: LossFormula(
+        r"\sum_k <t>_k \ln \frac{<t>_k}{<p>_k}", r"<p> - <t>", r"<t> \cdot \ln(\frac{<t>}{<p>})", "",
+        **_LINKS["softmax"],
+    ),
     losses.Hinge: LossFormula(
         r"\max(0, \; 1 + \max_{j \ne y} <s>_j - <s>_y) \text{ or } \max(0, \; 1 - (2 <t> - 1) <s>)",
         r"\nabla_{<s>} \text{ of the violated margin}",
     ),
     losses.SparseReconstruction: LossFormula(
-        r"\ell_z + <strength> \sum_j | h_j |", r"\left( \nabla_{z} \ell_z, \; <strength> \operatorname{sign}(h) \right)"
+        r"\ell_z + <strength> \sum_j | h_j |",
+        r"\left( \nabla_{z} \ell_z, \; <strength> \operatorname{sign}(h) \right)",
+        prediction=r"\left( \operatorname{link}(z), \; h \right)",
     ),
-}
+}  # fmt: skip
 
 PENALTIES: Mapping[type, str] = {
     penalties.L2: r"<strength> \cdot <w>",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from clearprop.trace.boxes import BOXES, LOSSES, OPTIMIZERS, PENALTIES, BoxFormula, OptimizerFormula
-from clearprop.trace.notation import Symbols, fill, number
+from clearprop.trace.boxes import BOXES, LOSSES, OPTIMIZERS, PENALTIES, PREDICTING, BoxFormula, OptimizerFormula
+from clearprop.trace.notation import Symbols, fill, operand
 from clearprop.trace.parts import place_of, split_name
 from clearprop.trace.plain_text import plain_text
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Formula", "box_formula", "left_side", "optimizer_formula", "quantity_formula", "slot_symbols"]
 
 CLIPPED = r"\mathbf{g}_{\mathrm{clipped}}"
+CONSTANTS = {"lambda": r"\lambda", "alpha": r"\alpha", "r": "r"}  # of boxes, that are no fields of them
 SLOTS = {"mean": "m", "square_mean": "v", "velocity": "v", "square_sum": "s"}
 
 
@@ -58,16 +60,17 @@ class Formula:
         return plain_text(self.mathml)
 
 
-def box_formula(layer: Layer, columns: bool = False) -> BoxFormula:
+def box_formula(trace: Trace, layer: Layer, columns: bool = False) -> BoxFormula:
     """Return the formula of a box; one that is not ours is a function of its inputs by its class's name."""
-    found = next((BOXES[kind] for kind in type(layer).__mro__ if kind in BOXES), None)
+    known = BOXES if trace.passed.training else {**BOXES, **PREDICTING}
+    found = next((known[kind] for kind in type(layer).__mro__ if kind in known), None)
     if found is None:
         name = rf"\operatorname{{{type(layer).__name__}}}"
         found = BoxFormula(
             rf"{name}(<xs,>)", r"\left( \frac{\partial <h>}{\partial <x>} \right)^{\top} <dh>",
             derivative=rf"{name}'(<x>)",
         )  # fmt: skip
-        return BoxFormula(found.forward, r"<dh> \odot f'(<x>)", {}, found.derivative) if layer.elementwise else found
+        return replace(found, backward=r"<dh> \odot <derivative>(<x>)") if layer.elementwise else found
     return found.columns if columns and found.columns is not None else found
 
 
@@ -102,7 +105,7 @@ def left_side(trace: Trace, name: str, symbols: Symbols) -> str:
     if quantity == traced.symbol:
         return symbols.output(index)
     if quantity == "f'":
-        return f"f'({symbols.output(trace.graph.nodes[index].inputs[0])})"
+        return f"{symbols.notation.slope}({symbols.output(trace.graph.nodes[index].inputs[0])})"
     local, _, what = quantity.partition(".")
     if local not in traced.parameters:
         return symbols.delta(index)
@@ -139,30 +142,32 @@ def _right_side(trace: Trace, name: str, symbols: Symbols) -> str:
     if local in traced.parameters:
         return _parameter(trace, node, local, what, symbols) if what else ""
     if graph_node.layer is not None and quantity == traced.symbol:
-        formula = box_formula(graph_node.layer, symbols.notation.columns)
+        formula = box_formula(trace, graph_node.layer, symbols.notation.columns)
         return _filled(formula.forward, graph_node, index, symbols)
     if graph_node.layer is not None and quantity == "f'":
-        formula = box_formula(graph_node.layer)
+        formula = box_formula(trace, graph_node.layer)
         return _filled(formula.derivative or "", graph_node, index, symbols)
     return "" if quantity == traced.symbol else _delta(trace, index, symbols)
 
 
 def _loss(trace: Trace, name: str, symbols: Symbols) -> str:
-    program, notation = trace.passed.executor.program, symbols.notation
-    scores = symbols.output(len(trace.graph.nodes) - 1)
+    loss, scores = trace.passed.executor.program.loss, symbols.output(len(trace.graph.nodes) - 1)
+    found = LOSSES.get(type(loss))
+    if found is not None:
+        template = found.prediction if name == "loss.prediction" else found.value
+        return fill(template, _loss_markers(trace, scores, symbols))
     if name == "loss.prediction":
-        link = program.loss.link
-        return rf"\operatorname{{{link.lower()}}}({scores})" if link else scores
-    found = LOSSES.get(type(program.loss))
-    if found is None:
-        return rf"\operatorname{{{type(program.loss).__name__}}}({scores}, {notation.target})"
-    return fill(found.value, _loss_markers(trace, scores, symbols))
+        return rf"\operatorname{{{loss.link.lower()}}}({scores})" if loss.link else scores
+    return rf"\operatorname{{{type(loss).__name__}}}({scores}, {symbols.notation.target})"
 
 
 def _loss_markers(trace: Trace, scores: str, symbols: Symbols) -> dict[str, str]:
-    loss = trace.passed.executor.program.loss
-    known = {"s": scores, "p": symbols.notation.prediction, "t": symbols.notation.target}
-    return {**symbols.of_layer(loss), **known}
+    loss, target = trace.passed.executor.program.loss, symbols.notation.target
+    smoothing = getattr(loss, "label_smoothing", 0.0)
+    if smoothing:
+        share = operand(smoothing)
+        target = rf"\left( (1 - {share}) \cdot {target} + \frac{{{share}}}{{K}} \right)"
+    return {**symbols.of_layer(loss), "s": scores, "p": symbols.notation.prediction, "t": target}
 
 
 def _delta(trace: Trace, index: int, symbols: Symbols) -> str:
@@ -170,7 +175,7 @@ def _delta(trace: Trace, index: int, symbols: Symbols) -> str:
     parts = []
     if index == len(trace.graph.nodes) - 1:
         loss = LOSSES.get(type(trace.passed.executor.program.loss))
-        share = r"\frac{1}{n}" if trace.passed.batch.weight is None else r"\frac{w_i}{\sum_j w_j}"
+        share = _share(trace, "w_i")
         scores = symbols.output(index)
         if loss is None:
             parts.append(rf"{share} \nabla_{{{scores}}} {symbols.notation.loss}")
@@ -178,10 +183,17 @@ def _delta(trace: Trace, index: int, symbols: Symbols) -> str:
             gradient = fill(loss.gradient, _loss_markers(trace, scores, symbols))
             parts.append(rf"{share} \left( {gradient} \right)")
     for reader, node in enumerate(trace.graph.nodes):
-        if index in node.inputs and node.layer is not None:
-            template = box_formula(node.layer, symbols.notation.columns).backward
-            parts += [_filled(template, node, reader, symbols)] * node.inputs.count(index)
+        for position, source in enumerate(node.inputs):
+            if source == index and node.layer is not None:
+                template = box_formula(trace, node.layer, symbols.notation.columns).backward
+                template = template if isinstance(template, str) else template[position]
+                parts.append(_filled(template, node, reader, symbols, position))
     return " + ".join(parts)
+
+
+def _share(trace: Trace, weight: str) -> str:
+    """Return what the weight of a row is divided by all of them."""
+    return r"\frac{1}{n}" if trace.passed.batch.weight is None else rf"\frac{{{weight}}}{{\sum_j w_j}}"
 
 
 def _parameter(trace: Trace, node: str, local: str, what: str, symbols: Symbols) -> str:
@@ -191,7 +203,9 @@ def _parameter(trace: Trace, node: str, local: str, what: str, symbols: Symbols)
     gradient, penalised = symbols.gradient(parameter), trace.nodes[node].parameters[local].penalty is not None
     if what == "gradient":
         uses = [
-            _filled(box_formula(user.layer, symbols.notation.columns).gradients.get(own, ""), user, place, symbols)
+            _filled(
+                box_formula(trace, user.layer, symbols.notation.columns).gradients.get(own, ""), user, place, symbols
+            )
             for place, (user, names) in enumerate(zip(trace.graph.nodes, trace.graph.names(), strict=True))
             for own, used in names.items()
             if used == full and user.layer is not None
@@ -200,7 +214,7 @@ def _parameter(trace: Trace, node: str, local: str, what: str, symbols: Symbols)
     if what == "penalty":
         penalty = executor.penalties[full]
         template = PENALTIES.get(type(penalty), rf"\operatorname{{{type(penalty).__name__}}}'(<w>)")
-        scale = r"\frac{1}{n} " if penalty.per_row else ""
+        scale = _share(trace, "1") + " " if penalty.per_row else ""
         return scale + fill(template, {**symbols.of_layer(penalty), "w": parameter})
     total = r"\mathbf{g}_{\mathrm{total}}" if penalised else gradient
     if what == "total":
@@ -234,11 +248,11 @@ def _where_g(template: str, clips: bool, total: str) -> str:
     return rf", \quad \mathbf{{g}}_{{t}} = {CLIPPED if clips else total}"
 
 
-def _filled(template: str, node: GraphNode, index: int, symbols: Symbols) -> str:
-    """Return a box's template with the symbols of its place in the graph."""
+def _filled(template: str, node: GraphNode, index: int, symbols: Symbols, position: int = 0) -> str:
+    """Return a box's template with the symbols of its place in the graph; `position` is that of an input."""
     assert node.layer is not None
     xs = [symbols.output(place) for place in node.inputs]
-    known: dict[str, str] = symbols.of_layer(node.layer)
+    known: dict[str, str] = {**CONSTANTS, **symbols.of_layer(node.layer), "derivative": symbols.notation.slope}
     owner = node.owner
     declared = node.layer.parameters(*(symbols.shape(place) for place in node.inputs))
     for local, parameter in declared.items():
@@ -246,15 +260,18 @@ def _filled(template: str, node: GraphNode, index: int, symbols: Symbols) -> str
     known |= {f"x{k}": x for k, x in enumerate(xs, start=1)}
     known |= {"x": xs[0], "h": symbols.output(index), "dh": symbols.delta(index)}
     template = template.replace("<affine>", symbols.notation.affine)
-    scale = r"\frac{1}{\sqrt{n}}" if getattr(node.layer, "ntk", False) else ""
+    scale = r"\frac{1}{\sqrt{n_{\mathrm{in}}}}" if getattr(node.layer, "ntk", False) else ""
     template = template.replace("<scale> ", f"{scale} " if scale else "")
     if "b" not in declared:
         template = template.replace(" + <b>", "").replace("<b> + ", "")
+    others = r" \odot ".join(xs[:position] + xs[position + 1 :])
     for mark, joint in (("<xs+>", " + "), ("<xs*>", r" \odot "), ("<xs,>", ", ")):
         template = template.replace(mark, joint.join(xs))
-    return fill(template, known)
+    return fill(template.replace("<others*>", others), known)
 
 
 def substituted(template: str, values: Mapping[str, Any]) -> str:
     """Return a template with numbers in place of its markers."""
-    return fill(template, {name: value if isinstance(value, str) else number(value) for name, value in values.items()})
+    known = {name: value if isinstance(value, str) else operand(value) for name, value in values.items()}
+    text = fill(template.replace(r"\odot", r"\cdot"), known).strip()
+    return re.sub(r"(?:(?<=[({])|(?<=, ))\((-[^()]*)\)(?=[)},])", r"\1", text)  # in brackets of their own already

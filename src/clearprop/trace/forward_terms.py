@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy
 
 import clearprop.layers as boxes
+from clearprop.layers.rectifiers import SELU_ALPHA, SELU_SCALE
 from clearprop.layers.windows import pair
 from clearprop.trace.formulas import box_formula, substituted
 from clearprop.trace.notation import Symbols, number
@@ -26,7 +27,7 @@ from clearprop.trace.parts import (
 if TYPE_CHECKING:
     from clearprop.trace.trace import Trace
 
-__all__ = ["forward_terms"]
+__all__ = ["box_numbers", "forward_terms"]
 
 SELECTS = (  # each output is a sum of inputs with fixed weights
     boxes.Add, boxes.Concatenate, boxes.Flatten, boxes.Reshape, boxes.Slice, boxes.Transpose, boxes.Sum, boxes.Mean,
@@ -38,7 +39,7 @@ ONE_BY_ONE = {  # an output as a function of one input, of parameters and of sta
     boxes.BatchNorm: r"<gain> \cdot \frac{<x> - <mean>}{<deviation>} + <bias>",
     boxes.LayerNorm: r"<gain> \cdot \frac{<x> - <mean>}{<deviation>} + <bias>",
     boxes.Softmax: r"\frac{e^{<x>}}{<sum>}",
-    boxes.LogSoftmax: r"<x> - \ln <sum>",
+    boxes.LogSoftmax: r"<x> - \ln(<sum>)",
     boxes.GaussianNoise: r"<x> + <noise>",
     boxes.Parametric: r"(1 - <alpha>) \cdot <x> + <alpha> \cdot <g>",
 }
@@ -132,9 +133,18 @@ def _one_by_one(trace: Trace, index: int, layer: Any, cell: Cell) -> Part:
         known.append(("g", Factor("g(x)", float(inner[0]))))
     template = next((ONE_BY_ONE[kind] for kind in type(layer).__mro__ if kind in ONE_BY_ONE), None)
     if template is None:
-        template = box_formula(layer).forward.replace("<xs,>", "<x>")
-    numbers = {**Symbols(trace.graph, "clearprop").of_layer(layer), **{name: item.value for name, item in known}}
+        template = box_formula(trace, layer).forward.replace("<xs,>", "<x>")
+    numbers = {**box_numbers(trace, index, cell), **{name: item.value for name, item in known}}
     return Part((Term(tuple(item for _, item in known), h.value),), substituted(template, numbers))
+
+
+def box_numbers(trace: Trace, index: int, cell: Cell) -> dict[str, Any]:
+    """Return the numbers of a box that are no cells of a trace: its fields, SELU's constants, RReLU's slope."""
+    layer, derivative = trace.graph.nodes[index].layer, list(trace.nodes.values())[index].derivative
+    numbers: dict[str, Any] = {"lambda": SELU_SCALE, "alpha": SELU_ALPHA, "r": "r"}
+    if derivative is not None and output_factor(trace, trace.graph.nodes[index].inputs[0], cell).value <= 0.0:
+        numbers["r"] = float(derivative[cell])  # elsewhere the slope that was drawn does not matter
+    return {**numbers, **Symbols(trace.graph, "clearprop").of_layer(layer)}
 
 
 def _parameters_at(trace: Trace, index: int, cell: Cell) -> Iterator[tuple[str, Factor]]:

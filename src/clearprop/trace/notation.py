@@ -10,7 +10,7 @@ from typing import Any
 from clearprop.graph import Graph
 from clearprop.validation import check_choice
 
-__all__ = ["NOTATIONS", "Notation", "Symbols", "fill"]
+__all__ = ["NOTATIONS", "Notation", "Symbols", "fill", "number", "operand"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class Notation:
         The parameter ``<w>`` of layer k.
     loss, prediction, target : str
         Loss, output after the link, and what it should have been.
+    slope : str
+        Derivative of an activation.
     columns : bool
         Whether examples are columns, so that the weights W are the transpose of ours.
     affine : str
@@ -46,6 +48,7 @@ class Notation:
     loss: str
     prediction: str
     target: str
+    slope: str = "f'"
     columns: bool = True
     affine: str = r"<scale> <W> \, <x> + <b>"
 
@@ -74,6 +77,7 @@ NOTATIONS: Mapping[str, Notation] = {
         loss=r"\ell(\mathbf{f}(\mathbf{x}), y)",
         prediction=r"\mathbf{f}(\mathbf{x})",
         target=r"\mathbf{e}(y)",
+        slope="g'",
         affine=r"<b> + <scale> <W> \, <x>",
     ),
     "ufldl": Notation(
@@ -132,6 +136,8 @@ def fill(template: str, values: Mapping[str, str]) -> str:
 
     def value(found: re.Match[str]) -> str:
         text = values[found[1]]
+        if found[2] and re.fullmatch(r"[\d.]+ \\cdot .*|10\^.*", text):  # all of it is raised, not its last factor
+            return f"({text})"
         return f"{{{text}}}" if found[2] and len(text) > 1 else text
 
     return re.sub(r"<(\w+)>(?=([_^])?)", value, template)
@@ -202,7 +208,7 @@ class Symbols:
 
     def of_layer(self, layer: Any) -> dict[str, str]:
         """Return the numbers that a box was made with, for the markers that bear their names."""
-        return {name: number(value) for name, value in vars(layer).items() if isinstance(value, int | float)}
+        return {name: operand(value) for name, value in vars(layer).items() if isinstance(value, int | float)}
 
 
 def _text(name: str) -> str:
@@ -210,10 +216,17 @@ def _text(name: str) -> str:
 
 
 def number(value: float) -> str:
-    """Return a number for a formula, in parentheses where it is negative."""
-    text = f"{float(value):.6g}"
-    mantissa, _, exponent = text.partition("e")
-    if exponent:
-        text = rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
-    text = text.replace("inf", r"\infty").replace("nan", r"\mathrm{NaN}")
-    return f"({text})" if text.startswith("-") or exponent else text
+    """Return a number as LaTeX."""
+    mantissa, _, exponent = (
+        f"{float(value):.6g}".replace("inf", r"\infty").replace("nan", r"\mathrm{NaN}").partition("e")
+    )
+    if not exponent:
+        return mantissa
+    power = rf"10^{{{int(exponent)}}}"
+    return {"1": power, "-1": f"-{power}"}.get(mantissa, rf"{mantissa} \cdot {power}")
+
+
+def operand(value: float) -> str:
+    """Return a number for a place in a formula: in parentheses where it is negative."""
+    text = number(value)
+    return f"({text})" if text.startswith("-") else text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ __all__ = [
     "cells",
     "delta_factor",
     "factor",
+    "joined",
     "local_parameters",
     "output_factor",
     "parameter",
@@ -33,6 +34,7 @@ __all__ = [
 
 Array = Any
 Cell = tuple[int, ...]
+SHOWN = 12  # terms written out in a formula
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,12 @@ class Part:
 def cells(shape: tuple[int, ...]) -> Iterator[Cell]:
     """Yield all places of an array."""
     return itertools.product(*map(range, shape))
+
+
+def joined(terms: Sequence[str]) -> str:
+    """Return a sum; of many terms the first ones and the last stand for all."""
+    shown = [*terms[: SHOWN - 2], r"\cdots", terms[-1]] if len(terms) > SHOWN else terms
+    return " + ".join(shown).replace("+ -", "- ")
 
 
 def factor(name: str, array: Any, cell: Cell) -> Factor:

@@ -11,14 +11,13 @@ __all__ = ["plain_text"]
 RAISED = dict(zip("0123456789+-−()ntkij⊤", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁽⁾ⁿᵗᵏⁱʲᵀ", strict=True))
 LOWERED = dict(zip("0123456789+-−()ntkijux", "₀₁₂₃₄₅₆₇₈₉₊₋₋₍₎ₙₜₖᵢⱼᵤₓ", strict=True))
 ACCENTS = {"^": "\u0302", "‾": "\u0305", "¯": "\u0305", "―": "\u0305"}  # combining
-SPACED = set("=+−⊙·⋅≤≥<>≠∗")
-TIGHT_AFTER = set("(,[|") | SPACED
+SPACED = set("=+−⊙·⋅≤≥<>≠*")
 
 
 def plain_text(mathml: str) -> str:
     """Return MathML as text: fractions with a slash, powers and indices raised and lowered where Unicode has them."""
     text = " ".join(_text(ElementTree.fromstring(mathml)).split())
-    text = re.sub(r"(^|[(=,·/] ?)− ", r"\1−", text)  # a sign, not a difference
+    text = re.sub(r"(^|[(\[=,·/] ?)− ", r"\1−", text)  # a sign, not a difference
     return text.replace("( ", "(").replace(" )", ")").replace(" ,", ",").replace("[ ", "[").replace(" ]", "]")
 
 
@@ -41,7 +40,7 @@ def _text(element: ElementTree.Element) -> str:
     if tag == "mtr":
         return " if ".join(part.strip() for part in parts)
     if tag == "mtable":
-        return "; ".join(parts)
+        return "; ".join(parts) + "}"
     if tag == "mtext":
         return element.text or ""
     own = "".join(unicodedata.normalize("NFKC", c) if c > "\U0001d3ff" else c for c in element.text or "").strip()
@@ -58,7 +57,9 @@ def _joined(parts: list[str]) -> str:
     """Return factors side by side, with a space where two symbols would run together."""
     line = ""
     for part in parts:
-        apart = line and part and line[-1] not in TIGHT_AFTER and part[0].isalpha() and (line[-1].isalnum())
+        before, after = line[-1:], part[:1]
+        symbol = after.isalpha() or after == "∇"
+        apart = (before.isalnum() or before == "⁾") and (symbol or (before.isalpha() and after.isdigit()))
         line += (" " if apart else "") + part
     return line
 
@@ -66,8 +67,7 @@ def _joined(parts: list[str]) -> str:
 def _grouped(text: str) -> str:
     """Return the part of a fraction or the base of a power, in parentheses where it has parts of its own."""
     text = text.strip()
-    whole = text.startswith("(") and text.endswith(")") and text.count("(") == 1
-    return text if whole or not any(sign in text for sign in " +−/") else f"({text})"
+    return text if _enclosed(text) or not any(sign in text for sign in " +−/") else f"({text})"
 
 
 def _shifted(text: str, signs: dict[str, str], mark: str) -> str:
@@ -76,4 +76,9 @@ def _shifted(text: str, signs: dict[str, str], mark: str) -> str:
         return text
     if all(sign in signs for sign in text):
         return "".join(signs[sign] for sign in text)
-    return f"{mark}({text})" if len(text) > 1 else f"{mark}{text}"
+    return f"{mark}({text})" if len(text) > 1 and not _enclosed(text) else f"{mark}{text}"
+
+
+def _enclosed(text: str) -> bool:
+    """Return whether one pair of parentheses holds all of a text."""
+    return text.startswith("(") and text.find(")") == len(text) - 1

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 import numpy
 
 import clearprop.layers as boxes
-from clearprop.trace.boxes import LOSSES
 from clearprop.trace.formulas import Formula, box_formula, left_side, quantity_formula, substituted
-from clearprop.trace.forward_terms import forward_terms
-from clearprop.trace.notation import Symbols, number
+from clearprop.trace.forward_terms import box_numbers, forward_terms
+from clearprop.trace.loss_terms import at_scores, loss_terms, prediction_terms
+from clearprop.trace.notation import Symbols, number, operand
 from clearprop.trace.parts import (
     Cell,
     Factor,
     Part,
     Term,
-    cells,
     delta_factor,
     factor,
+    joined,
     output_factor,
     parameter,
     pass_back,
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Explanation", "Factor", "Term", "explain"]
 
-SHOWN = 12  # terms written out in a formula; beyond it the first and the last stand for all
 MAX_UNITS = 4096  # backward passes made to tell the contributions of single numbers apart; beyond it those of rows
 
 
@@ -104,22 +103,19 @@ def explain(trace: Trace, name: str, cell: Cell, notation: str) -> Explanation:
     symbol = left_side(trace, name, Symbols(trace.graph, notation))
     place = ",".join(map(str, cell))
     right = part.latex or _sum_of_products(part.terms)
-    result = "" if right == number(value) else f" = {number(value).strip('()')}"
-    shown = Formula(rf"\left[ {symbol} \right]_{{{place}}} = {right}{result}")
+    result = number(value) if right in (number(value), operand(value)) else f"{right} = {number(value)}"
+    shown = Formula(rf"\left[ {symbol} \right]_{{{place}}} = {result}")
     return Explanation(name, cell, value, quantity_formula(trace, name, notation), shown, part.terms, part.note)
 
 
 def _sum_of_products(terms: tuple[Term, ...]) -> str:
-    written = [r" \cdot ".join(number(factor.value) for factor in term.factors) for term in terms]
-    if len(written) > SHOWN:
-        written = [*written[: SHOWN - 2], r"\cdots", written[-1]]
-    return " + ".join(written) or "0"
+    return joined([r" \cdot ".join(operand(factor.value) for factor in term.factors) for term in terms]) or "0"
 
 
 def _part(trace: Trace, name: str, cell: Cell) -> Part:
     """Return the terms of a cell."""
     if name.startswith("loss.") and "loss" not in trace.nodes:
-        return _loss(trace, name, cell)
+        return prediction_terms(trace, cell) if name == "loss.prediction" else loss_terms(trace, cell)
     node, quantity = split_name(name)
     index, traced = place_of(trace, node), trace.nodes[node]
     local, _, what = quantity.partition(".")
@@ -134,38 +130,22 @@ def _part(trace: Trace, name: str, cell: Cell) -> Part:
     return _derivative(trace, index, cell) if quantity == "f'" else _delta(trace, index, cell)
 
 
-def _loss(trace: Trace, name: str, cell: Cell) -> Part:
-    last = trace.graph.output.name
-    scores, row = trace.nodes[last].symbol, cell[0]
-    if name == "loss.prediction":
-        linked = trace.passed.executor.program.loss.link == "Softmax"
-        reads = [(row, *rest) for rest in cells(trace.scores.shape[1:])] if linked else [cell]
-        factors = tuple(factor(f"{last}.{scores}", trace.scores, place) for place in reads)
-    else:
-        factors = tuple(factor("loss.prediction", trace.prediction, (row, *c)) for c in cells(trace.scores.shape[1:]))
-        factors += tuple(Factor(f"target[{row}]", float(t)) for t in numpy.ravel(trace.passed.batch.target[row]))
-    arguments = ", ".join(number(item.value) for item in factors)
-    kind = trace.passed.executor.program.loss.link if name == "loss.prediction" else None
-    function = kind or ("" if name == "loss.prediction" else type(trace.passed.executor.program.loss).__name__)
-    latex = rf"\operatorname{{{function}}}({arguments})" if function else arguments
-    return Part((Term(factors, float(trace[name][cell])),), latex)
-
-
 def _derivative(trace: Trace, index: int, cell: Cell) -> Part:
     node = trace.graph.nodes[index]
     assert node.layer is not None
     (source,) = node.inputs
     a, h = output_factor(trace, source, cell), output_factor(trace, index, cell)
-    numbers = {**Symbols(trace.graph, "clearprop").of_layer(node.layer), "x": a.value, "h": h.value}
-    latex = substituted((box_formula(node.layer).derivative or "").replace(r"\odot", r"\cdot"), numbers)
-    return Part((Term((a,), float(trace[f"{node.name}.f'"][cell])),), latex)
+    slope = float(trace[f"{node.name}.f'"][cell])
+    numbers = {**box_numbers(trace, index, cell), "x": a.value, "h": h.value}
+    latex = substituted(box_formula(trace, node.layer).derivative or "", numbers)
+    return Part((Term((a,), slope),), latex)
 
 
 def _delta(trace: Trace, index: int, cell: Cell) -> Part:
     terms: list[Term] = []
     latex = ""
     if index == len(trace.graph.nodes) - 1:
-        term, latex = _at_scores(trace, index, cell)
+        term, latex = at_scores(trace, cell)
         terms.append(term)
     for reader, node in enumerate(trace.graph.nodes):
         if trace.nodes[node.name].delta is None or node.layer is None:
@@ -175,21 +155,6 @@ def _delta(trace: Trace, index: int, cell: Cell) -> Part:
                 terms += _through(trace, reader, position, cell)
                 latex = ""
     return Part(tuple(terms), latex)
-
-
-def _at_scores(trace: Trace, index: int, cell: Cell) -> tuple[Term, str]:
-    """Return the share of the row times the derivative of its loss."""
-    loss, batch = trace.passed.executor.program.loss, trace.passed.batch
-    share = float(batch.shares()[cell[0]])
-    slope = float(loss.gradient(numpy, trace.scores, batch.target)[cell])
-    label = "1/n" if batch.weight is None else f"weight[{cell[0]}] / sum of weights"
-    node = trace.graph.nodes[index].name
-    factors = (Factor(label, share), Factor(f"dloss[{cell[0]}]/d{node}{list(cell)}", slope))
-    found = LOSSES.get(type(loss))
-    if found is None or found.gradient != r"<p> - <t>":
-        return product(*factors), ""
-    p = float(trace.prediction[cell])
-    return product(*factors), rf"{number(share)} \cdot ({number(p)} - {number(round(p - slope, 12))})"
 
 
 def _through(trace: Trace, reader: int, position: int, cell: Cell) -> Iterator[Term]:
