@@ -82,11 +82,12 @@ export class Training {
     );
     this.showFigures(run);
     this.showMessage();
-    if (this.status !== run.status) {
+    const moment = `${run.id} ${run.status}`;
+    if (this.moment !== moment) {
       const why = run.status === "finished" && run.message;
-      const where = run.status === "running" ? "" : why ? `: ${run.message}` : ` at epoch ${run.epoch}`;
-      if (this.status !== undefined) page.say(`${STATUS[run.status]}${where}.`);
-      this.status = run.status;
+      const where = ["idle", "running"].includes(run.status) ? "" : why ? `: ${run.message}` : ` at epoch ${run.epoch}`;
+      if (this.moment !== undefined) page.say(`${STATUS[run.status]}${where}.`);
+      this.moment = moment;
     }
   }
 
