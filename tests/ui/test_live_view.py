@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import threading
 import warnings
+from urllib.parse import quote
 
 import numpy
 import pandas
@@ -15,6 +16,7 @@ from sklearn.base import clone
 from test_recording import entries
 
 import clearprop as cp
+from clearprop.ui.session import MAX_RUNS
 
 RANDOM = numpy.random.default_rng(0)
 X = RANDOM.normal(size=(60, 3))
@@ -108,6 +110,40 @@ def test_each_training_is_a_run_of_its_own(view):
     assert list(view.session.runs) == ["1", "2", "3"]
     starts = {run.history.snapshots[0].state.parameters.tobytes() for run in view.session.runs.values()}
     assert len(starts) == 3
+
+
+def test_of_many_trainings_the_last_ones_are_kept(view):
+    for _ in range(MAX_RUNS + 2):
+        network().fit(X[:8], Y[:8], epochs=1, callbacks=[view])
+    assert list(view.session.runs) == [str(number) for number in range(3, MAX_RUNS + 3)]
+
+
+@pytest.mark.parametrize(
+    ("boxes", "inputs", "rows", "loss", "surface"),
+    [
+        ([cp.Conv2D(2, 3), cp.ReLU(), cp.Flatten(), cp.Dense(3)], (1, 5, 5), X, cp.CrossEntropy(), "classes"),
+        ([cp.Maxout(4, 2), cp.BatchNorm(), cp.Dropout(0.2), cp.Dense(1)], 2, X, cp.Huber(), "value"),
+        ([cp.Embedding(5, 4), cp.Flatten(), cp.Dense(2)], 3, numpy.arange(60) % 5, cp.CrossEntropy(), None),
+        ([cp.Dense(1)], 1, X, cp.SquaredError(), None),
+    ],
+    ids=["images", "array engine", "codes", "one column"],
+)  # fmt: skip
+def test_every_box_can_be_looked_at(view, boxes, inputs, rows, loss, surface):
+    net = cp.Network(boxes, inputs=inputs, loss=loss)
+    shape = inputs if isinstance(inputs, tuple) else (inputs,)
+    given = numpy.resize(rows, (20, *shape))
+    net.fit(given, numpy.arange(20) % 2, epochs=2, callbacks=[view])
+    page = client(view)
+    found = page.get("/api/live")
+    assert (found["surface"] and found["surface"]["kind"]) == surface
+    assert ("surface_reason" in found) == (surface is None)
+    walk = page.get("/api/step?row=3")
+    for entry in walk["steps"]:
+        cell = ",".join("0" for _ in entry["shape"])
+        value = page.get(f"/api/cell?row=3&name={quote(entry['name'])}&cell={cell}")["value"]
+        assert value == entry["values"][0][0]
+    for path in ("layers", "formulas", "data"):
+        page.get(f"/api/{path}")
 
 
 def test_the_page_can_hold_training_up_and_end_it(view):

@@ -14,7 +14,8 @@ from clearprop.training import EpochReport
 from clearprop.ui import history as history_module
 from clearprop.ui.encoding import encode
 from clearprop.ui.history import History, Snapshot
-from clearprop.ui.live import MAX_RUNS, LiveSession
+from clearprop.ui.live import LiveSession
+from clearprop.ui.session import MAX_RUNS
 
 SHORT = {"max_epochs": 6}
 

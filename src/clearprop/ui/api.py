@@ -19,7 +19,7 @@ from clearprop.validation import check_choice, show
 __all__ = ["MAX_TEXT", "VIEWS", "answer", "control", "parse_json", "query", "whole"]
 
 MAX_TEXT = 1000  # characters of a parameter
-DIGITS = 9
+DIGITS = 15
 
 
 def whole(name: str, text: str) -> int:

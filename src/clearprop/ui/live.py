@@ -19,7 +19,6 @@ from clearprop.ui.settings import Settings
 
 __all__ = ["LiveSession"]
 
-MAX_RUNS = 20
 STRETCH = 0.1  # seconds after which a pause is heeded
 PATIENCE = 5.0  # seconds that whoever asks for one epoch is kept waiting
 
@@ -87,7 +86,6 @@ class LiveSession(Session):
     def __init__(self, sources: Sequence[Source] = BUILT_IN, **changes: Any) -> None:
         super().__init__()
         self.sources = {source.name: source for source in sources}
-        self._numbers = 0
         self._goal: str | None = None
         self._busy = self._closed = False
         self._orders = threading.Lock()  # one at a time, for each waits for the training thread
@@ -99,8 +97,7 @@ class LiveSession(Session):
         """Make a run of settings and look at it."""
         problem = self.sources[settings.problem].problem(settings.noise, settings.data_seed)
         learner = Learner(problem, settings)
-        self._numbers += 1
-        self._look_at(str(self._numbers), learner, problem, settings)
+        self._look_at(str(next(self._numbers)), learner, problem, settings)
 
     def _look_at(self, number: str, learner: Learner, problem: Problem, settings: Settings) -> None:
         history = History(learner.metric)
@@ -112,10 +109,7 @@ class LiveSession(Session):
         )  # fmt: skip
         with self.changed:
             self.settings, self.learner = settings, learner
-            self.current = self.runs[number] = run
-            while len(self.runs) > MAX_RUNS:
-                del self.runs[next(iter(self.runs))]
-            self._touch(reset=True, now=True)
+            self._show(run)
 
     # ---- what the page asks for
 

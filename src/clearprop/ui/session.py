@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -23,6 +24,7 @@ from clearprop.ui.settings import CHOICES
 
 __all__ = ["ACTIONS", "RunRecord", "Session", "describe_network"]
 
+MAX_RUNS = 20  # that are kept
 ACTIONS = ("play", "pause", "batch", "epoch", "rewind", "stop")
 INTERVAL = 0.1  # seconds between two events, and between two snapshots that no epoch's number asks for
 
@@ -172,6 +174,7 @@ class Session:
         self.runs: dict[str, RunRecord] = {}
         self.current: RunRecord
         self.version = 0
+        self._numbers = itertools.count(1)
         self._reset = self._listed = 0  # the versions in which the whole state, or the list of runs, changed last
         self._listeners: set[Callable[[], None]] = set()
         self._told = 0.0
@@ -188,6 +191,14 @@ class Session:
 
     def close(self) -> None:
         """Stop."""
+
+    def _show(self, run: RunRecord) -> None:
+        """Look at a run from now on; the oldest ones are forgotten."""
+        with self.changed:
+            self.current = self.runs[run.id] = run
+            while len(self.runs) > MAX_RUNS:
+                del self.runs[next(iter(self.runs))]
+            self._touch(reset=True, now=True)
 
     def _touch(self, *, reset: bool = False, listed: bool = False, now: bool = False) -> None:
         """Count a change and tell the listeners of it, ten times a second at most unless it matters at once."""

@@ -48,13 +48,12 @@ class WatchSession(Session):
             "hidden": (), "activation": None, "optimizer": repr(optimizer), "learning_rate": None, "batch_size": None,
             "l2": None, "stop_loss": None, "max_epochs": epochs,
         }  # fmt: skip
+        run = RunRecord(
+            str(next(self._numbers)), title, settings, problem, net.copy(), stochastic, 1, history, start, "running"
+        )
         with self.changed:
-            number = str(len(self.runs) + 1)
-            self.current = self.runs[number] = RunRecord(
-                number, title, settings, problem, net.copy(), stochastic, 1, history, start, "running"
-            )
             self._held = self._ended = False
-            self._touch(reset=True, now=True)
+            self._show(run)
 
     def observe(self, state: TrainState, report: EpochReport) -> bool:
         """Note the end of an epoch, wait while the page holds training up, and return whether the page ends it."""

@@ -52,6 +52,8 @@ def live(look: Look, x: str | None, y: str | None) -> dict[str, Any]:
         "prediction": look.decided(look.prediction(batch.inputs)),
         "validation": rows >= look.problem.n_rows,
     }
+    if any(node.layer is not None and node.layer.reads_codes for node in look.network.graph.nodes):
+        return {**found, "surface_reason": "the network reads codes of categories, and there is nothing between them."}
     return {**found, "surface": surface(look, matrix, axes)}
 
 
