@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 import pickle
 
@@ -12,6 +13,7 @@ import scipy.sparse
 
 import clearprop as cp
 from cases import LAYERS, assert_close
+from clearprop.parameters import Parameter
 
 # a 2-2-1 network, one row, computed by hand in Python's math: rows are lists, x W with W (n_in, n_out)
 x, y = [1.0, 2.0], 1.0
@@ -188,6 +190,34 @@ def test_names_and_unknown_names():
     assert boxes["input_1"] == ("Input", "x")
     assert boxes["tanh_1"] == ("Tanh", "h")
     assert boxes["dense_2"] == ("Dense", "a")
+
+
+def test_names_need_not_be_texts_and_traces_compare_as_objects():
+    trace = by_hand().trace([x], [y])
+    assert 5 not in trace
+    assert trace.get(None) is None
+    assert trace == trace
+    assert trace != by_hand().trace([x], [y])
+    assert len({trace, trace}) == 1
+
+
+def test_a_parameter_with_the_name_of_another_quantity_is_refused():
+    @dataclasses.dataclass(frozen=True)
+    class Shift(cp.Layer):
+        def parameters(self, *shapes):
+            return {"a": Parameter(shapes[0], cp.Constant(0.0))}
+
+        def forward(self, ctx, p, *xs):
+            return xs[0] + p["a"], None
+
+        def backward(self, ctx, p, kept, dh):
+            return (dh,), {"a": dh.sum(0)}
+
+    net = cp.Network([Shift(), cp.Dense(1)], inputs=2)
+    with pytest.raises(
+        cp.ArgumentError, match="node 'shift_1' has a parameter 'a'; a, h, x, delta, dh, dx are outputs"
+    ):
+        net.trace([[1.0, 2.0]], [1.0])
 
 
 @pytest.mark.parametrize("training", [False, True])

@@ -27,7 +27,7 @@ from clearprop.trace.parts import (
 if TYPE_CHECKING:
     from clearprop.trace.trace import Trace
 
-__all__ = ["box_numbers", "forward_terms"]
+__all__ = ["box_numbers", "forward_terms", "window_pixel"]
 
 SELECTS = (  # each output is a sum of inputs with fixed weights
     boxes.Add, boxes.Concatenate, boxes.Flatten, boxes.Reshape, boxes.Slice, boxes.Transpose, boxes.Sum, boxes.Mean,
@@ -78,11 +78,10 @@ def _products(trace: Trace, index: int, layer: Any, cell: Cell) -> Iterator[Term
         return
     weights = parameter(trace, index, "W")
     if isinstance(layer, boxes.Conv2D):
-        (down, across), (above, before) = pair(layer.stride), pair(layer.padding)
         for c, u, v in numpy.ndindex(weights.value.shape[1:]):
-            i, j = down * cell[2] + u - above, across * cell[3] + v - before
-            if 0 <= i < shape[1] and 0 <= j < shape[2]:
-                yield product(output_factor(trace, first, (row, c, i, j)), weights.factor((unit, c, u, v)))
+            pixel = window_pixel(layer, shape, cell[2:], (u, v))
+            if pixel is not None:
+                yield product(output_factor(trace, first, (row, c, *pixel)), weights.factor((unit, c, u, v)))
     else:
         if isinstance(layer, boxes.Maxout):
             unit = unit * layer.pieces + int(trace.passed.forward.kept[index][1][row, unit, 0])
@@ -93,6 +92,13 @@ def _products(trace: Trace, index: int, layer: Any, cell: Cell) -> Iterator[Term
             yield product(output_factor(trace, first, (row, k)), weights.factor(place), *extra)
     if "b" in local_parameters(trace, index):
         yield product(parameter(trace, index, "b").factor((unit,)))
+
+
+def window_pixel(layer: boxes.Conv2D, shape: tuple[int, ...], place: Cell, offset: Cell) -> Cell | None:
+    """Return the pixel that a filter reads for a place of its output, at an offset; None in the padding."""
+    (down, across), (above, before) = pair(layer.stride), pair(layer.padding)
+    i, j = down * place[0] + offset[0] - above, across * place[1] + offset[1] - before
+    return (i, j) if 0 <= i < shape[1] and 0 <= j < shape[2] else None
 
 
 def _selected(trace: Trace, index: int, cell: Cell) -> Iterator[Term]:

@@ -12,7 +12,7 @@ from clearprop.errors import ArgumentError
 from clearprop.optimizers import Optimizer
 from clearprop.schedules import ReduceOnPlateau
 from clearprop.state import TrainState
-from clearprop.trace.quantities import NodeTrace, ParameterTrace, TracedPass
+from clearprop.trace.quantities import DELTA_NAMES, NodeTrace, ParameterTrace, TracedPass
 from clearprop.trace.trace import Trace
 from clearprop.validation import check_instance
 
@@ -33,6 +33,7 @@ def trace_pass(
     state: TrainState | None,
 ) -> Trace:
     """Return the trace of one pass at the parameters `w`; see `Network.trace`. Nothing it is given changes."""
+    _check_names(executor)
     check_instance("trace", "optimizer", optimizer, Optimizer, "Adam(1e-3)")
     state = _checked(state, w, optimizer) or TrainState(w, buffers, optimizer.new_slots(numpy, w), seed=seed)
     factors = optimizer.factors(executor.layout, numpy.ones_like(w))
@@ -94,6 +95,18 @@ def pass_again(
     loss, scores = executor.program.loss, forward.outputs[-1]
     values, prediction = loss.values(numpy, scores, batch.target), loss.prediction(numpy, scores)
     return Trace(nodes, data, penalty, scores, prediction, values, passed)
+
+
+def _check_names(executor: ArrayExecutor) -> None:
+    """Raise `ArgumentError` for a parameter with the name of another quantity of its node."""
+    taken = (*DELTA_NAMES, *DELTA_NAMES.values())
+    for name in executor.layout:
+        node, _, local = name.rpartition(".")
+        if local in taken:
+            raise ArgumentError(
+                f"trace: node '{node}' has a parameter '{local}'; {', '.join(taken)} are outputs and gradients in a "
+                "trace, so the box must call it something else."
+            )
 
 
 def _checked(state: TrainState | None, w: Array, optimizer: Optimizer) -> TrainState | None:

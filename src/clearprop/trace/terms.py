@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy
 
 import clearprop.layers as boxes
+from clearprop.layers.windows import pair
 from clearprop.trace.formulas import Formula, box_formula, left_side, quantity_formula, substituted
-from clearprop.trace.forward_terms import box_numbers, forward_terms
+from clearprop.trace.forward_terms import box_numbers, forward_terms, window_pixel
 from clearprop.trace.loss_terms import at_scores, loss_terms, prediction_terms
 from clearprop.trace.notation import Symbols, number, operand
 from clearprop.trace.parts import (
@@ -167,6 +168,11 @@ def _through(trace: Trace, reader: int, position: int, cell: Cell) -> Iterator[T
             factors = (delta_factor(trace, reader, (row, unit)), weights.factor((cell[1], unit)))
             yield product(*factors, *_scale(scale))
         return
+    if isinstance(layer, boxes.Conv2D):
+        weights = parameter(trace, reader, "W")
+        for unit, u, v, i, j in _reached(layer, node.shape, cell):
+            yield product(delta_factor(trace, reader, (row, unit, i, j)), weights.factor((unit, cell[1], u, v)))
+        return
     if layer is not None and layer.elementwise:
         derivative = trace.nodes[node.name].derivative
         yield product(delta_factor(trace, reader, cell), factor(f"{node.name}.f'", derivative, cell))
@@ -175,6 +181,15 @@ def _through(trace: Trace, reader: int, position: int, cell: Cell) -> Iterator[T
         if dxs[position] is not None and dxs[position][cell] != 0.0:
             slope = Factor(f"d{node.name}{list(place)}/dx{list(cell)}", float(dxs[position][cell]))
             yield product(delta_factor(trace, reader, place), slope)
+
+
+def _reached(layer: boxes.Conv2D, shape: tuple[int, ...], cell: Cell) -> Iterator[tuple[int, ...]]:
+    """Yield the filter, the place in its kernel and the place in its output, for all that read a pixel."""
+    (height, width), strides, paddings = pair(layer.kernel), pair(layer.stride), pair(layer.padding)
+    for unit, u, v in numpy.ndindex(shape[0], height, width):
+        moves = [divmod(at + pad - k, by) for at, pad, k, by in zip(cell[2:], paddings, (u, v), strides, strict=True)]
+        if all(rest == 0 and 0 <= at < size for (at, rest), size in zip(moves, shape[1:], strict=True)):
+            yield unit, u, v, moves[0][0], moves[1][0]
 
 
 def _scale(scale: float) -> tuple[Factor, ...]:
@@ -224,6 +239,17 @@ def _gradient_at(trace: Trace, index: int, local: str, cell: Cell) -> tuple[list
             return [product(d) for d in deltas], True
         xs = [output_factor(trace, source, (row, cell[0])) for row in range(n_rows)]
         return [product(x, d, *_scale(scale)) for x, d in zip(xs, deltas, strict=True)], True
+    if isinstance(layer, boxes.Conv2D) and delta[:, 0].size <= MAX_UNITS:
+        terms = []
+        for row, i, j in numpy.ndindex(n_rows, *node.shape[1:]):
+            d = delta_factor(trace, index, (row, cell[0], i, j))
+            if local == "b":
+                terms.append(product(d))
+                continue
+            pixel = window_pixel(layer, trace.graph.nodes[node.inputs[0]].shape, (i, j), cell[2:])
+            if pixel is not None:
+                terms.append(product(output_factor(trace, node.inputs[0], (row, cell[1], *pixel)), d))
+        return terms, True
     if numpy.count_nonzero(delta) <= MAX_UNITS:
         return [
             product(

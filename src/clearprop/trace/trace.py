@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from clearprop.errors import ArgumentError, UnknownNameError
@@ -23,7 +23,7 @@ __all__ = ["Trace"]
 Array = Any
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Trace(Mapping[str, Any]):
     r"""One forward and one backward pass and the optimizer's step, every quantity by name.
 
@@ -31,7 +31,8 @@ class Trace(Mapping[str, Any]):
     an elementwise activation ``h``, of an input ``x``; ``f'`` of an activation; the gradient of the loss at the output,
     ``delta``, ``dh`` or ``dx``. At each parameter, such as ``W``: its value, ``W.gradient`` of the data loss,
     ``W.penalty``, ``W.total`` and ``W.clipped`` where there are such, what the optimizer remembers after the step
-    (``W.mean``, ``W.square_mean_corrected``, ...) and ``W.update``. At last ``loss.prediction`` and ``loss.values``.
+    (``W.mean``, ``W.square_mean_corrected``, ...) and ``W.update``. At last ``loss.prediction`` and ``loss.values``,
+    but where a node is called "loss".
 
     Arrays have the rows first, and the network's dtype. They are those of the array engine, which is the reference of
     the native one: whichever trains, the numbers are the same but for rounding.
@@ -72,10 +73,13 @@ class Trace(Mapping[str, Any]):
     scores: Array
     prediction: Array
     losses: Array
-    passed: TracedPass = field(compare=False)
+    passed: TracedPass
+
+    __eq__ = object.__eq__  # that of mappings asks arrays for one truth value
+    __hash__ = object.__hash__
 
     def __getitem__(self, name: str) -> Array:
-        node, quantity = split_name(name)
+        node, quantity = split_name(name) if isinstance(name, str) else ("", "")
         known = self._quantities(node)
         if quantity not in known:
             names = [f"{node}.{item}" for item in known] or [*self.nodes, "loss"]
