@@ -92,7 +92,12 @@ def images(name: str, folder: Path, force: bool) -> int:
     stored.save(model_file)
     made, data = shlex.quote(str(model_file)), shlex.quote(str(test_file))
     print(f"saved {model_file} and {test_file}; try next:")
-    for verb in (f"evaluate {made} {data}", f"predict {made} {data} --proba --keep {target}", f"inspect {made}"):
+    for verb in (
+        f"evaluate {made} {data}",
+        f"predict {made} {data} --proba --keep {target}",
+        f"inspect {made}",
+        f"explain {made} {data} --row 0",
+    ):
         print(f"  {program()} {verb}")
     return 0
 
