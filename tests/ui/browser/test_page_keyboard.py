@@ -98,6 +98,18 @@ def test_arrows_walk_through_folded_rows_and_tabs(page: Page) -> None:
         expect(page.locator(f"td[data-cell='{cell}']")).to_be_focused()
 
 
+def test_arrows_walk_through_the_list_of_steps(page: Page) -> None:
+    page.locator("#tab-step").click()
+    steps = page.get_by_role("navigation", name="Steps").get_by_role("button")
+    expect(steps.first).to_be_visible()
+    steps.first.focus()
+    for key, name in (("ArrowDown", "dense_1.a"), ("ArrowDown", "tanh_1.h"), ("ArrowUp", "dense_1.a")):
+        page.keyboard.press(key)
+        expect(page.locator(":focus")).to_have_text(name)
+        expect(page.locator("#step-where")).to_contain_text(f"{name},")
+    assert steps.evaluate_all("buttons => buttons.filter(button => button.tabIndex === 0).length") == 1
+
+
 def test_the_notation_changes_the_formula_alone(page: Page) -> None:
     page.locator("#tab-step").click()
     page.get_by_role("button", name="dense_1.a", exact=True).click()

@@ -7,6 +7,18 @@ const TOP = 30,
   SIDE = 40; // around the units, in pixels
 const WIDEST = 4.5; // line
 
+// What stands for weights that are no matrix between two layers, such as filters, or have boxes in between.
+function band(before, after, left, right, y) {
+  const last = (layer) => layer.shown.length - 1;
+  const corners = [
+    [left, y(before, 0)],
+    [right, y(after, 0)],
+    [right, y(after, last(after))],
+    [left, y(before, last(before))],
+  ];
+  return svg("polygon", { class: "joined", points: corners.map((corner) => corner.join(",")).join(" ") });
+}
+
 export class Diagram {
   constructor() {
     this.svg = svg("svg", { class: "diagram" });
@@ -31,7 +43,12 @@ export class Diagram {
     const y = (layer, unit) =>
       TOP + room / 2 + (unit - (layer.shown.length - 1) / 2) * Math.min(room / layer.shown.length, 56);
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    const joined = new Set(edges.map((edge) => edge.to));
     this.svg.replaceChildren(
+      ...layers
+        .slice(1)
+        .map((layer, i) => !joined.has(layer.name) && band(layers[i], layer, x(i), x(i + 1), y))
+        .filter(Boolean),
       svg(
         "g",
         { fill: "none" },

@@ -5,6 +5,13 @@ import { el, exact, field, format, percent, select, setText, table } from "clear
 import { heat } from "clearprop/matrix.js";
 import { isPicture, picture } from "clearprop/picture.js";
 
+const METRICS = {
+  loss: "Loss",
+  accuracy: "Accuracy",
+  r2: "R\u00b2",
+  mae: "Mean absolute error",
+  rmse: "Root mean square error",
+};
 const PAGE = 50;
 const MOST_COLUMNS = 12;
 
@@ -95,7 +102,7 @@ export class DataView {
         el(
           "div",
           {},
-          el("dt", {}, name.replaceAll("_", " ")),
+          el("dt", {}, METRICS[name] ?? name),
           el(
             "dd",
             { "data-metric": name, "data-value": exact(value) },

@@ -102,7 +102,14 @@ const scale = (low, middle, high) => [
   [1, high],
 ];
 
-function heatmap(surface, n_classes) {
+// The smallest and the largest of predictions and targets, which share their colours.
+function extent({ points: { target }, surface: { z } }) {
+  const values = [...target, ...z.flat()].map(Number).filter(Number.isFinite);
+  return [Math.min(...values), Math.max(...values)];
+}
+
+function heatmap(answer, n_classes) {
+  const { surface } = answer;
   const base = { type: "heatmap", x: surface.x, y: surface.y, zsmooth: "fast", showscale: false, hoverinfo: "skip" };
   const paper = colour("page");
   if (surface.kind === "classes") {
@@ -118,11 +125,14 @@ function heatmap(surface, n_classes) {
     return [{ ...base, zsmooth: false, z, zmin: 0, zmax: n_classes, colorscale: stops }];
   }
   const colours = scale(mix(colour("negative"), paper, 0.5), paper, mix(colour("positive"), paper, 0.5));
+  const [zmin, zmax] = extent(answer);
   if (surface.kind === "value")
     return [
       {
         ...base,
         z: surface.z,
+        zmin,
+        zmax,
         colorscale: colours,
         showscale: true,
         colorbar: { thickness: 10, outlinewidth: 0, tickfont: { color: colour("muted") } },
@@ -148,7 +158,9 @@ function heatmap(surface, n_classes) {
   ];
 }
 
-function points({ points: at, surface }, problem) {
+function points(answer, problem) {
+  const { points: at, surface } = answer;
+  const [cmin, cmax] = extent(answer);
   const groups = problem.classes ?? [null];
   return groups.flatMap((name, i) =>
     [false, true].map((validation) => {
@@ -175,8 +187,12 @@ function points({ points: at, surface }, problem) {
           symbol: `${SYMBOLS[i % SYMBOLS.length]}${validation ? "-open" : ""}`,
           size: 7,
           color: shade,
-          line: { width: validation ? 1.6 : 1, color: validation ? shade : colour("page") },
-          ...(name === null ? { colorscale: scale(colour("negative"), colour("page"), colour("positive")) } : {}),
+          line: validation ? { width: 1.6 } : { width: 1, color: colour(name === null ? "control" : "page") },
+          ...(name === null && {
+            cmin,
+            cmax,
+            colorscale: scale(colour("negative"), colour("page"), colour("positive")),
+          }),
         },
       };
     }),
@@ -188,7 +204,7 @@ function surfacePicture(answer, problem) {
   const names = problem.classes ?? [];
   const range = (values) => ({ range: [values[0], values.at(-1)] });
   return {
-    traces: [...heatmap(surface, names.length), ...points(answer, problem)],
+    traces: [...heatmap(answer, names.length), ...points(answer, problem)],
     layout: {
       showlegend: names.length > 0,
       legend: { title: { text: escape(problem.target) } },

@@ -195,6 +195,7 @@ export class StepView {
     this.buttons.forEach((button, position) => {
       if (position === i) button.setAttribute("aria-current", "step");
       else button.removeAttribute("aria-current");
+      button.tabIndex = position === i ? 0 : -1; // one stop for the whole list, which arrows walk through
     });
     const list = this.list.parentElement,
       button = this.buttons[i];
@@ -225,10 +226,12 @@ export class StepView {
   key(event) {
     if (this.page.places.view !== "step" || !this.answer || event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.key === "Escape" && this.panel.isOpen()) this.panel.dismiss();
-    if (event.target.closest("input, select, [role=tablist], .terms")) return;
-    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (event.target.closest("input, select, [role=tablist], .terms, .formula")) return;
+    const inList = this.list.contains(event.target);
+    const by = { ArrowLeft: -1, ArrowRight: 1, ...(inList && { ArrowUp: -1, ArrowDown: 1 }) }[event.key];
     if (!by) return;
     event.preventDefault();
     this.walk(by);
+    if (inList) this.buttons[this.index()].focus();
   }
 }
