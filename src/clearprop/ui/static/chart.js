@@ -22,7 +22,7 @@ export const escape = (text) => String(text).replaceAll("&", "&amp;").replaceAll
 let loading = null;
 
 // Plotly itself, asked for after the first paint. In a recorded file it is there already.
-export function plotly() {
+function plotly() {
   loading ??= new Promise((resolve, reject) => {
     if (window.Plotly) return resolve(window.Plotly);
     const ask = () => {

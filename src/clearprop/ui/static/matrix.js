@@ -6,7 +6,7 @@ const STRONGEST = 42; // per cent of the hue, so that the numbers stay readable
 const FOLD = 8; // a longer row is folded into lines of so many numbers
 
 // The index of an entry of the window in an array of `shape`: rows are all axes but the last, flattened.
-export function cellOf(shape, row, column) {
+function cellOf(shape, row, column) {
   const columns = shape.length ? shape[shape.length - 1] : 1;
   let flat = row * columns + column;
   const cell = [];
