@@ -88,14 +88,15 @@ def test_the_line_of_every_quantity_of_a_loss_comes_to_its_number(case, dtype):
     assert check_numbers(trace, names) >= 4
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
     "options", [{}, {"clip_norm": 0.5, "clip_value": 0.2}, {"rate_factors": {"b": 0.25}}], ids=repr
 )
 @pytest.mark.parametrize("case", OPTIMIZERS, ids=repr)
-def test_the_line_of_every_step_comes_to_its_number(case, options):
+def test_the_line_of_every_step_comes_to_its_number(case, options, dtype):
     optimizer = type(case)(**{**vars(case), **options})
     X, y = numpy.random.default_rng(0).normal(size=(8, 3)), numpy.ones(8)
-    net = cp.Network([cp.Dense(2), cp.Tanh(), cp.Dense(1)], inputs=3, dtype="float64", penalty=cp.L2(0.1))
+    net = cp.Network([cp.Dense(2), cp.Tanh(), cp.Dense(1)], inputs=3, dtype=dtype, penalty=cp.L2(0.1))
     state = net.fit(X, y, optimizer=optimizer, epochs=3, batch_size=8)[-1].state
     trace = net.trace(X, y, optimizer=optimizer, state=state)
     assert check_numbers(trace, [step.name for step in trace.steps() if step.phase == "update"]) > 10

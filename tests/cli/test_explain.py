@@ -118,7 +118,7 @@ def test_a_network_of_its_own(clearprop, folder):
         (2, ("--row", "-1"), "must be a whole number >= 0"),
         (2, ("--row", "0", "--layer", "dense_9"), "--layer 'dense_9': there is no such node; there are input_1"),
         (3, ("--row", "0", "--target", "specie"), "no column 'specie' in flowers.csv; did you mean 'species'?"),
-        (2, ("--row", "0", "--html", "flowers.csv", "--force"), "is a file to read from"),
+        (2, ("--row", "0", "--html", "flowers.csv", "--force"), "--html 'flowers.csv' is a file to read from"),
     ],
 )
 def test_what_does_not_fit_is_named(clearprop, model, flowers, code, options, says):

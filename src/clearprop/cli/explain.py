@@ -72,7 +72,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run the verb and return its exit code."""
     options = _parser().read(arguments)
     if options.html is not None:
-        check_output(options.html, options.force, [options.model, options.data])
+        check_output(options.html, options.force, [options.model, options.data], option="--html")
 
     from clearprop.optimizers import SGD, Adam
 
@@ -169,5 +169,5 @@ def _numbers(values: Any) -> str:
     from clearprop.engines import sparse
 
     flat = (values.toarray() if sparse(values) else values).ravel()
-    shown = "  ".join(f"{value:.5g}" for value in flat[:SHOWN])
+    shown = "  ".join(f"{value + 0.0:.5g}" for value in flat[:SHOWN])  # -0 + 0 is 0
     return shown if flat.size <= SHOWN else f"{shown}  and {flat.size - SHOWN:,} more"

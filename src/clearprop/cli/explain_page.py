@@ -78,11 +78,11 @@ def _matrix(name: str, values: Any, names: Sequence[str]) -> str:
     lines = []
     for index, row in enumerate(shown):
         cells = []
-        for column, value in enumerate(row):
+        for column, value in enumerate(row):  # -0 + 0 is 0
             cell = numpy.unravel_index(index * array.shape[-1] + column, array.shape)
             place = ",".join(str(int(i)) for i in cell)
             about = f'data-quantity="{html.escape(name)}" data-cell="{place}" data-value="{float(value)!r}"'
-            cells.append(f"<td {about}>{value:.5g}</td>")
+            cells.append(f"<td {about}>{value + 0.0:.5g}</td>")
         lines.append(f"<tr>{''.join(cells)}</tr>")
     cut = "" if shown.size == rows.size else f"<p>{shown.size} of {rows.size:,} numbers</p>"
     caption = f"<caption>{html.escape(name)}, {' x '.join(map(str, array.shape))}</caption>"

@@ -188,20 +188,20 @@ def model_name(data: str) -> str:
     return f"{path.stem}.clearprop"
 
 
-def check_output(path: str | Path, force: bool, sources: Sequence[str] = ()) -> Path:
-    """Return `path` if a result may be written there, before any work is done for it."""
+def check_output(path: str | Path, force: bool, sources: Sequence[str] = (), option: str = "--out") -> Path:
+    """Return `path` if a result may be written there, before any work is done for it; `option` is what it came from."""
     target = Path(path)
     sources = [source for source in sources if source != "-"]
     if target.is_dir():
-        raise ArgumentError(f"--out '{target}' is a folder; give the name of a file in it.")
+        raise ArgumentError(f"{option} '{target}' is a folder; give the name of a file in it.")
     if not target.parent.is_dir():
-        raise ArgumentError(f"--out '{target}': there is no folder '{target.parent}'; make it first.")
+        raise ArgumentError(f"{option} '{target}': there is no folder '{target.parent}'; make it first.")
     if any(target.exists() and os.path.exists(source) and target.samefile(source) for source in sources):
-        raise ArgumentError(f"--out '{target}' is a file to read from; choose another name.")
+        raise ArgumentError(f"{option} '{target}' is a file to read from; choose another name.")
     if target.exists() and not force:
-        raise ArgumentError(f"'{target}' exists; pass --force to replace it, or --out with another name.")
+        raise ArgumentError(f"'{target}' exists; pass --force to replace it, or {option} with another name.")
     if not os.access(target.parent, os.W_OK):
-        raise ArgumentError(f"--out '{target}': the folder '{target.parent}' cannot be written to; choose another.")
+        raise ArgumentError(f"{option} '{target}': the folder '{target.parent}' cannot be written to; choose another.")
     return target
 
 

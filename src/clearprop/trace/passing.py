@@ -136,20 +136,23 @@ def _parameters(passed: TracedPass, penalty_gradient: Array | None) -> dict[str,
     layout, gradient = executor.layout, passed.backward.gradient
     total = gradient if penalty_gradient is None else gradient + penalty_gradient
     clipped = optimizer.clip(numpy, total)
-    slots = {name: slot.copy() for name, slot in passed.slots.items()}
-    moved, decays = w.copy(), layout.decay_mask(w.dtype)
-    optimizer.update(numpy, moved, clipped, slots, passed.step + 1, passed.rate, decays)
+    # in float64, or else the update were what is left of it where it is added to larger float32 numbers
+    start = w.astype(numpy.float64)
+    slots = {name: slot.astype(numpy.float64) for name, slot in passed.slots.items()}
+    moved, decays = start.copy(), layout.decay_mask(start.dtype)
+    optimizer.update(numpy, moved, clipped.astype(numpy.float64), slots, passed.step + 1, passed.rate, decays)
     executor.constrain(moved)
     corrected = optimizer.corrected(slots, passed.step + 1)
+    update = (moved - start).astype(w.dtype)
     clips = optimizer.clip_norm is not None or optimizer.clip_value is not None
     views = {
         name: layout.views(vector)
         for name, vector in (("value", w), ("gradient", gradient), ("total", total), ("clipped", clipped),
-                             ("update", moved - w))
+                             ("update", update))
     }  # fmt: skip
     penalties = {} if penalty_gradient is None else layout.views(penalty_gradient)
-    slot_views = {name: layout.views(slot) for name, slot in slots.items()}
-    corrected_views = {name: layout.views(slot) for name, slot in corrected.items()}
+    slot_views = {name: layout.views(slot.astype(w.dtype)) for name, slot in slots.items()}
+    corrected_views = {name: layout.views(slot.astype(w.dtype)) for name, slot in corrected.items()}
     found: dict[str, dict[str, ParameterTrace]] = {}
     for name in layout:
         node, _, local = name.rpartition(".")
