@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
-import importlib
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+from threadpoolctl import ThreadpoolController
 
 from clearprop.ui.encoding import encode
 
@@ -34,12 +37,12 @@ class Desk:
         """Seconds to leave between two looks at a training under way."""
         return min((self._cost + OVERHEAD) / SHARE, MAX_PAUSE)
 
-    async def view(self, make: Callable[[], Any]) -> bytes:
-        """Return what `make` returns as JSON, unless it is bytes."""
+    async def view(self, make: Callable[[], Any], lean: bool) -> bytes:
+        """Return what `make` returns as JSON, unless it is bytes; `lean` says whether `one_thread` may hold."""
 
         def work() -> bytes:
             began = time.thread_time()
-            with one_thread():
+            with one_thread if lean else contextlib.nullcontext():
                 found = make()
             body = found if isinstance(found, bytes) else encode(found)
             self._cost = max(time.thread_time() - began, 0.5 * self._cost)
@@ -57,15 +60,34 @@ class Desk:
         self._orders.shutdown(wait=False, cancel_futures=True)
 
 
-def one_thread() -> Any:
-    """Return a context that holds NumPy's matrix products to one thread.
+class OneThread:
+    """A context that holds NumPy's matrix products to one thread; it may be entered by several threads at a time.
 
     The threads of OpenBLAS wait for more work by spinning, which would cost training more than the products themselves.
+    The number of threads is one for the whole process, and products of float32 depend on it in their last digit: enter
+    it only where nothing else multiplies matrices.
     """
-    return _libraries().limit(limits=1, user_api="blas")
+
+    def __init__(self) -> None:
+        self._lock, self._n_inside, self._limit = threading.Lock(), 0, contextlib.ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._n_inside == 0:
+                self._limit.enter_context(_libraries().limit(limits=1, user_api="blas"))
+            self._n_inside += 1
+
+    def __exit__(self, *exception: object) -> None:
+        with self._lock:
+            self._n_inside -= 1
+            if self._n_inside == 0:
+                self._limit.close()
+
+
+one_thread = OneThread()
 
 
 @functools.cache
-def _libraries() -> Any:
+def _libraries() -> ThreadpoolController:
     """Return the numeric libraries in use."""
-    return importlib.import_module("threadpoolctl").ThreadpoolController()  # comes with scikit-learn
+    return ThreadpoolController()

@@ -176,7 +176,9 @@ class PageServer:
         """Return an endpoint whose answer is computed in another thread."""
 
         async def endpoint(request: Request) -> Response:
-            return await self._answer(self._desk.view(lambda: make(request.query_params.multi_items())))
+            return await self._answer(
+                self._desk.view(lambda: make(request.query_params.multi_items()), self.session.spares_products)
+            )
 
         return endpoint
 
@@ -199,7 +201,7 @@ class PageServer:
             given = api.query(request.query_params.multi_items(), {"run": api.MOMENT["run"]})
             return recorded_page(self.session, given["run"])
 
-        response = await self._answer(self._desk.view(work))
+        response = await self._answer(self._desk.view(work, self.session.spares_products))
         if response.status_code == 200:
             response.headers["content-type"] = "text/html; charset=utf-8"
             response.headers["content-disposition"] = 'attachment; filename="clearprop.html"'

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from clearprop.engines import native
+from clearprop.engines import choose, native
 from clearprop.errors import ArgumentError, UnknownNameError
 from clearprop.network import Network
 from clearprop.optimizers import Optimizer
@@ -178,6 +178,13 @@ class Session:
         self._reset = self._listed = 0  # the versions in which the whole state, or the list of runs, changed last
         self._listeners: set[Callable[[], None]] = set()
         self._told = 0.0
+
+    @property
+    def spares_products(self) -> bool:
+        """Whether the training that is looked at is the native engine's, which does without NumPy's matrix products."""
+        run = self.current
+        net = run.network
+        return run.optimizer is not None and choose(net.engine, net.program, run.optimizer).name == "native"
 
     # ---- what changes
 
