@@ -57,5 +57,10 @@ export class Track {
       strip.classList.toggle("here", i === at);
     }
     for (const [name, label] of this.nodes) label.classList.toggle("here", name === node);
+    const column = this.nodes.get(node)?.parentElement;
+    if (!column) return;
+    const { offsetLeft: left, offsetWidth: width } = column;
+    const hidden = left < this.root.scrollLeft || left + width > this.root.scrollLeft + this.root.clientWidth;
+    if (hidden) this.root.scrollLeft = left - (this.root.clientWidth - width) / 2;
   }
 }
