@@ -56,7 +56,7 @@ def main() -> None:
     options = parser.parse_args()
     session = LiveSession()
     hidden = [int(units) for units in options.hidden.split(",")]
-    session.change({"problem": options.problem, "hidden": hidden, "max_epochs": options.epochs})
+    session.change({"problem": options.problem, "hidden": hidden, "max_epochs": options.epochs, "pace": None})
     alone, watched = [], []
     context = multiprocessing.get_context("spawn")
     with PageServer(session, port=0) as server:

@@ -20,8 +20,8 @@ from clearprop.ui.live import LiveSession
 from clearprop.ui.server import PageServer
 
 HEIGHT = 800
-SPIRALS = {"problem": "spirals", "hidden": [8, 4], "max_epochs": 150}
-DIGITS = {"problem": "digits", "max_epochs": 12}
+SPIRALS = {"problem": "spirals", "hidden": [8, 4], "max_epochs": 150, "pace": None}
+DIGITS = {"problem": "digits", "max_epochs": 12, "pace": None}
 # what a view has once it is filled
 READY = {"live": ".diagram circle", "layers": ".bars", "step": "td", "data": ".rows td", "runs": "td"}
 

@@ -129,7 +129,7 @@ def test_demo_and_what_it_says_to_do_next(clearprop, folder, name, least):
     assert os.listdir() == files[:1]
     assert sorted(os.listdir(files[0])) == sorted(files[1:])
     commands = [shlex.split(line) for line in out.splitlines() if line.startswith("  clearprop ")]
-    assert [command[1] for command in commands] == ["evaluate", "predict", "inspect"]
+    assert [command[1] for command in commands] == ["evaluate", "predict", "inspect", "explain"]
     for command in commands:
         code, shown, err = clearprop(*command[1:])
         assert code == 0, err

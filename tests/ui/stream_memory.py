@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--slow", action="store_true")
     options = parser.parse_args()
     session = LiveSession()
-    session.change({"problem": "spirals", "max_epochs": 1_000_000})
+    session.change({"problem": "spirals", "max_epochs": 1_000_000, "pace": None})
     seen: list[int] = []
     with PageServer(session, port=0) as server:
         began = time.monotonic()

@@ -21,7 +21,7 @@ from clearprop.ui.static_files import static_files
 
 @pytest.fixture(scope="module")
 def session():
-    found = LiveSession(max_epochs=30)
+    found = LiveSession(max_epochs=30, pace=None)
     train(found)
     yield found
     found.close()
@@ -104,7 +104,7 @@ def test_names_from_data_never_become_markup(tmp_path):
 
 
 def test_a_large_run_leaves_out_what_does_not_fit(session, monkeypatch):
-    session.change({"problem": "digits", "hidden": [128, 64], "max_epochs": 40})
+    session.change({"problem": "digits", "hidden": [128, 64], "max_epochs": 40, "pace": None})
     train(session)
     page = recorded_page(session)
     assert len(page) < MAX_BYTES < 6_000_000
@@ -114,5 +114,5 @@ def test_a_large_run_leaves_out_what_does_not_fit(session, monkeypatch):
     fewer = recorded_page(session)
     assert len(fewer) < len(page) - 200_000
     assert {"/api/state", "/api/live", "/api/layers"} <= set(entries(fewer.decode()))
-    session.change({"problem": "xor", "max_epochs": 30})
+    session.change({"problem": "xor", "max_epochs": 30, "pace": None})
     train(session)

@@ -23,7 +23,7 @@ ORDERS = ("control", "settings")
 
 @pytest.fixture(scope="module")
 def server():
-    session = LiveSession(max_epochs=3)
+    session = LiveSession(max_epochs=3, pace=None)
     with PageServer(session, port=0) as started:
         yield started
     session.close()
@@ -373,7 +373,7 @@ def test_streams_are_bounded_and_those_left_make_room(client):
 def test_a_reader_that_takes_nothing_is_dropped(client, monkeypatch):
     monkeypatch.setattr(guard, "WRITE_SECONDS", 0.2)
     session, server = client.server.session, client.server
-    session.change({"max_epochs": 1_000_000})
+    session.change({"max_epochs": 1_000_000, "pace": None})
     with client.connect() as slow:
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
         head = f"GET /api/events HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nAuthorization: Bearer {server.token}\r\n"
@@ -390,7 +390,7 @@ def test_a_reader_that_takes_nothing_is_dropped(client, monkeypatch):
 
 def test_a_hundred_connections_do_no_harm_and_training_ends_with_the_same_bits(client):
     session, server = client.server.session, client.server
-    session.change({"problem": "spirals", "max_epochs": 300})
+    session.change({"problem": "spirals", "max_epochs": 300, "pace": None})
     expected = train(session).present.state.parameters.tobytes()
     session.control("rewind")
     silent = [client.connect() for _ in range(60)]
@@ -415,7 +415,7 @@ def test_a_hundred_connections_do_no_harm_and_training_ends_with_the_same_bits(c
     assert session.current.present.state.parameters.tobytes() == expected
     wait_until(lambda: len(server._server.server_state.connections) < 10)
     assert client.get("/api/state")["run"]["epoch"] == 300
-    session.change({"problem": "xor", "max_epochs": 3})
+    session.change({"problem": "xor", "max_epochs": 3, "pace": None})
 
 
 def test_an_error_of_ours_tells_nothing_of_the_machine(client, monkeypatch, caplog):

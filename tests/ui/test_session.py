@@ -7,7 +7,7 @@ import math
 
 import numpy
 import pytest
-from page_client import finish, train
+from page_client import finish, train, wait_until
 
 import clearprop as cp
 from clearprop.training import EpochReport
@@ -17,7 +17,7 @@ from clearprop.ui.history import History, Snapshot
 from clearprop.ui.live import LiveSession
 from clearprop.ui.session import MAX_RUNS
 
-SHORT = {"max_epochs": 6}
+SHORT = {"max_epochs": 6, "pace": None}
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_every_epoch_is_a_snapshot_of_its_own(session):
 
 
 def test_a_loss_ends_the_run_and_another_end_lets_it_go_on(session):
-    session.change({"max_epochs": 500, "stop_loss": 0.3})
+    session.change({"max_epochs": 500, "stop_loss": 0.3, "pace": None})
     run = train(session)
     losses = list(run.history.curve["loss"])
     assert run.status == "finished"
@@ -124,6 +124,17 @@ def test_a_loss_ends_the_run_and_another_end_lets_it_go_on(session):
     assert run.status == "paused"
     train(session)
     assert len(run.history.curve["loss"]) == len(losses) + 3
+
+
+def test_a_pace_holds_training_up_and_lets_a_pause_through(session):
+    session.change({"max_epochs": 1000, "pace": 1e-3})
+    session.control("play")
+    wait_until(lambda: session.current.history.curve["epoch"] == [1])
+    session.control("pause")  # long before the next epoch is due
+    assert session.current.status == "paused"
+    assert session.current.history.curve["epoch"] == [1]
+    session.change({"pace": None, "max_epochs": 5})
+    assert train(session).history.curve["epoch"] == [1, 2, 3, 4, 5]
 
 
 def test_a_run_that_diverges_says_so_and_the_page_goes_on(session):
@@ -142,7 +153,7 @@ def test_a_run_that_diverges_says_so_and_the_page_goes_on(session):
 
 
 def test_stop_ends_a_run(session):
-    session.change({"max_epochs": 1_000_000})
+    session.change({"max_epochs": 1_000_000, "pace": None})
     session.control("play")
     session.control("stop")
     assert session.current.status == "finished"
@@ -276,7 +287,7 @@ def test_numbers_that_json_has_not_are_texts():
 
 
 def test_closing_while_it_trains_ends_the_thread():
-    session = LiveSession(max_epochs=1_000_000)
+    session = LiveSession(max_epochs=1_000_000, pace=None)
     session.control("play")
     session.close()
     finish(session)

@@ -20,7 +20,7 @@ from clearprop.ui.watch import watched_problem
 
 @pytest.fixture(scope="module")
 def session():
-    found = LiveSession(max_epochs=3)
+    found = LiveSession(max_epochs=3, pace=None)
     train(found)
     yield found
     found.close()
@@ -29,7 +29,7 @@ def session():
 @pytest.fixture(scope="module")
 def digits():
     found = LiveSession()
-    found.change({"problem": "digits", "max_epochs": 3})
+    found.change({"problem": "digits", "max_epochs": 3, "pace": None})
     train(found)
     yield found
     found.close()

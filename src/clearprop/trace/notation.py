@@ -229,4 +229,4 @@ def number(value: float) -> str:
 def operand(value: float) -> str:
     """Return a number for a place in a formula: in parentheses where it is negative."""
     text = number(value)
-    return f"({text})" if text.startswith("-") else text
+    return f"({{{text}}})" if text.startswith("-") else text  # in a group of its own the minus is a sign

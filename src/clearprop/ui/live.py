@@ -88,6 +88,7 @@ class LiveSession(Session):
         self.sources = {source.name: source for source in sources}
         self._goal: str | None = None
         self._busy = self._closed = False
+        self._due = 0.0  # when the epoch under way may end
         self._orders = threading.Lock()  # one at a time, for each waits for the training thread
         self._begin(Settings.for_source(sources[0], **changes))
         self._thread = threading.Thread(target=self._work, name="clearprop-training", daemon=True)
@@ -151,6 +152,7 @@ class LiveSession(Session):
             return
         with self.changed:
             self._goal, self.current.status, self.current.message = goal, "running", None
+            self._due = time.monotonic()
             self._touch(listed=True, now=True)
             self.changed.notify_all()
 
@@ -171,6 +173,7 @@ class LiveSession(Session):
         """Let the training thread come to rest."""
         with self.changed:
             self._goal = None
+            self.changed.notify_all()
             self.changed.wait_for(lambda: not self._busy)
             if self.current.status == "running":
                 self._rest("paused", None)
@@ -206,6 +209,14 @@ class LiveSession(Session):
                 self._busy = False
                 self._note(goal, report, status, message)
                 self.changed.notify_all()
+                if report is not None and self._goal == "play" and self.settings.pace is not None:
+                    self._wait(1.0 / self.settings.pace)
+
+    def _wait(self, interval: float) -> None:
+        """Wait until an interval has passed since the last epoch was due, or something else is asked for."""
+        now = time.monotonic()
+        due = self._due = max(self._due + interval, now)
+        self.changed.wait_for(lambda: self._goal != "play" or self._closed or self._due != due, timeout=due - now)
 
     def _note(self, goal: str | None, report: EpochReport | None, status: str | None, message: str | None) -> None:
         """Note what a stretch of training has brought."""

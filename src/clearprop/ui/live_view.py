@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import html
 import os
 import sys
@@ -82,6 +83,7 @@ class LiveView(Callback):
         self._server = PageServer(self.session, port=port).start()
         self.url = self._server.url
         self._opens = open
+        atexit.register(self.close)  # until then the page goes on, also where nobody keeps the view
         self._root: Any = None
         self._end: tuple[str, str | None] = ("finished", None)
 
@@ -139,6 +141,7 @@ class LiveView(Callback):
 
     def close(self) -> None:
         """Stop serving the page."""
+        atexit.unregister(self.close)
         self.session.close()
         self._server.close()
 

@@ -215,6 +215,7 @@ class Digits:
     title: str = "Digits: hand-written, 8 x 8 pixels"
     defaults: ClassVar[dict[str, Any]] = {
         "hidden": (32, 16), "activation": "relu", "learning_rate": 0.003, "batch_size": 32, "max_epochs": 200,
+        "pace": 10.0,
     }  # fmt: skip
     fixed: ClassVar[tuple[str, ...]] = ()
 
@@ -233,7 +234,7 @@ class Digits:
         )  # fmt: skip
 
 
-_PLANE = {"hidden": (4, 4), "learning_rate": 0.03, "noise": 5.0}
+_PLANE = {"hidden": (4, 4), "learning_rate": 0.03, "noise": 5.0, "pace": 30.0}
 BUILT_IN: tuple[Source, ...] = (
     PlaneSet("xor", "XOR: opposite quadrants", xor, _PLANE),
     PlaneSet("circles", "Circles: a disc in a ring", circles, _PLANE),

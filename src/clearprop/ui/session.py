@@ -182,6 +182,8 @@ class Session:
     @property
     def spares_products(self) -> bool:
         """Whether the training that is looked at is the native engine's, which does without NumPy's matrix products."""
+        if not self.runs:
+            return False
         run = self.current
         net = run.network
         return run.optimizer is not None and choose(net.engine, net.program, run.optimizer).name == "native"

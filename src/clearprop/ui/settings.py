@@ -13,12 +13,12 @@ from clearprop.optimizers import Optimizer
 from clearprop.ui.problems import Problem, Source
 from clearprop.validation import check_choice, check_integer, check_real, show
 
-__all__ = ["CHOICES", "LIMITS", "STOP_RULE", "Settings"]
+__all__ = ["CHOICES", "FREE", "LIMITS", "Settings"]
 
 # "logistic" is another name of "sigmoid"
 CHOICES = {"activations": sorted(set(ACTIVATIONS) - {"logistic"}), "optimizers": sorted(OPTIMIZERS)}
 LIMITS = {"layers": 8, "units": 512, "epochs": 1_000_000, "batch": 65_536, "seed": 2**53 - 1}
-STOP_RULE = ("stop_loss", "max_epochs")  # what may change without another run
+FREE = ("stop_loss", "max_epochs", "pace")  # what may change without another run
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,8 @@ class Settings:
         The loss below which the run ends.
     max_epochs : int
         The epoch with which it ends.
+    pace : float or None
+        Epochs a second at most, so that there is something to watch; None for as many as go.
 
     Raises
     ------
@@ -67,6 +69,7 @@ class Settings:
     l2: float = 0.0
     stop_loss: float | None = None
     max_epochs: int = 1000
+    pace: float | None = None
 
     def __post_init__(self) -> None:
         check_real("settings", "noise", self.noise, low=0.0, high=50.0)
@@ -90,6 +93,8 @@ class Settings:
         self._check_count("max_epochs", 1, LIMITS["epochs"])
         if self.stop_loss is not None:
             check_real("settings", "stop_loss", self.stop_loss)
+        if self.pace is not None:
+            check_real("settings", "pace", self.pace, low=0.0, high=1e6, closed="right")
 
     def _check_count(self, name: str, low: int, high: int) -> None:
         value = check_integer("settings", name, getattr(self, name), minimum=low)
@@ -115,7 +120,7 @@ class Settings:
         check_choice("settings", "problem", problem, sources)
         kept = asdict(self)
         if problem != self.problem:
-            kept |= {"noise": 0.0, "activation": "tanh", **sources[problem].defaults}
+            kept |= {"noise": 0.0, "activation": "tanh", "pace": None, **sources[problem].defaults}
         fixed = [name for name in given if name in sources[problem].fixed and given[name] != kept[name]]
         if fixed:
             raise ArgumentError(
@@ -130,8 +135,8 @@ class Settings:
         return make(self.learning_rate)
 
     def needs_another_run(self, other: Settings) -> bool:
-        """Return whether more than the rule that ends a run differs."""
-        return any(getattr(self, f.name) != getattr(other, f.name) for f in fields(self) if f.name not in STOP_RULE)
+        """Return whether more differs than how fast a run goes and when it ends."""
+        return any(getattr(self, f.name) != getattr(other, f.name) for f in fields(self) if f.name not in FREE)
 
     def title(self, problem: Problem) -> str:
         """Return a short text that tells runs apart."""

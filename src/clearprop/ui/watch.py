@@ -46,7 +46,7 @@ class WatchSession(Session):
         settings = {
             "problem": problem.name, "noise": 0.0, "data_seed": 0, "weight_seed": net.seed, "order_seed": 0,
             "hidden": (), "activation": None, "optimizer": repr(optimizer), "learning_rate": None, "batch_size": None,
-            "l2": None, "stop_loss": None, "max_epochs": epochs,
+            "l2": None, "stop_loss": None, "max_epochs": epochs, "pace": None,
         }  # fmt: skip
         run = RunRecord(
             str(next(self._numbers)), title, settings, problem, net.copy(), stochastic, 1, history, start, "running"

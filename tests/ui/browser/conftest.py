@@ -43,7 +43,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def session() -> Iterator[LiveSession]:
-    made = LiveSession(max_epochs=1_000_000)
+    made = LiveSession(max_epochs=1_000_000, pace=None)
     yield made
     made.close()
 

@@ -31,6 +31,7 @@ export class SettingsForm {
       l2: real(0, { required: true }),
       stop_loss: real(0, { placeholder: "never" }),
       max_epochs: integer(1, 1000000),
+      pace: real(0, { placeholder: "no limit" }),
     };
     const { controls } = this;
     for (const [name, control] of Object.entries(controls)) {
@@ -62,6 +63,7 @@ export class SettingsForm {
       field("Order seed", controls.order_seed),
       field("Epochs at most", controls.max_epochs),
       field("Stop below loss", controls.stop_loss),
+      field("Epochs a second at most", controls.pace, full),
     );
     const form = el("form", { "aria-label": "Settings", onsubmit: (event) => event.preventDefault() }, this.fields);
     this.facts = el("dl", { class: "facts" });
