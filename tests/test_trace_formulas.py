@@ -12,6 +12,7 @@ import pytest
 
 import clearprop as cp
 from cases import LAYERS, LOSSES, OPTIMIZERS, assert_close
+from clearprop.parameters import Parameter
 from clearprop.trace import NOTATIONS
 
 N_CELLS = 6  # of each quantity, drawn at random
@@ -213,6 +214,53 @@ def test_a_box_of_the_users_own_has_formulas_and_terms_too():
     assert trace.formula("cube_1.h").latex == r"\mathbf{h}^{(1)} = \operatorname{Cube}(\mathbf{x})"
     assert trace.explain("cube_1.h", (0, 0)).substituted.latex.endswith(r"\operatorname{Cube}(2) = 8")
     assert trace.check("cube_1.f'", (0, 0)).error < 1e-9
+
+
+@dataclasses.dataclass(frozen=True)
+class Own_Box2(cp.Layer):
+    def parameters(self, *shapes):
+        return {"own_gain": Parameter((), cp.Constant(2.0), penalty=Own_Penalty(0.5))}
+
+    def forward(self, ctx, p, *xs):
+        return p["own_gain"] * xs[0], xs[0]
+
+    def backward(self, ctx, p, kept, dh):
+        return (p["own_gain"] * dh,), {"own_gain": (kept * dh).sum()}
+
+
+@dataclasses.dataclass(frozen=True)
+class Own_Penalty(cp.Penalty):
+    def value(self, xp, w):
+        return self.strength * xp.sum(w**4)
+
+    def gradient(self, xp, w):
+        return 4.0 * self.strength * w**3
+
+
+@dataclasses.dataclass(frozen=True)
+class Own_Loss(cp.Loss):
+    def values(self, xp, scores, y):
+        return xp.sum((scores - y) ** 4, axis=1)
+
+    def gradient(self, xp, scores, y):
+        return 4.0 * (scores - y) ** 3
+
+
+def test_whatever_is_the_users_own_is_a_function_by_its_name():
+    net = cp.Network([Own_Box2()], inputs=1, loss=Own_Loss(), dtype="float64")
+    trace = net.trace([[3.0]], [5.0])
+    shown = {name: trace.explain(name, (0,) * trace[name].ndim).substituted.text.partition(" = ")[2] for name in trace}
+    assert shown["own_box2_1.a"] == "Own_Box2(3, 2) = 6"
+    assert shown["loss.values"] == "Own_Loss(6, 5) = 1"
+    assert shown["own_box2_1.delta"] == "1 · 4 = 4"
+    assert shown["own_box2_1.own_gain.gradient"] == "4 · 3 = 12"
+    assert shown["own_box2_1.own_gain.penalty"] == "Own_Penalty\N{PRIME}(2) = 16"
+    assert r"\text{Own\_Box2}" in trace.formula("own_box2_1.a").latex
+    assert trace.formula("own_box2_1.own_gain").text == "own_gain⁽¹⁾"
+    for name in trace:
+        if trace.checkable(name):
+            assert trace.check(name, (0,) * trace[name].ndim).error < 1e-9
+    assert trace._repr_html_().count("<tr>") == 1 + len(trace.steps())
 
 
 # ---- the optimizer's step

@@ -71,6 +71,9 @@ def test_a_column_that_holds_no_numbers_cannot_vary():
     for name in ("colour", "code"):
         with pytest.raises(cp.DataError, match=f"'{name}' is no column of numbers but of the kind 'category'"):
             cp.DecisionSliceDisplay.from_estimator(fitted, table(), NAMES, features=["a", name])
+    missing = table().assign(a=numpy.nan)
+    with pytest.raises(cp.DataError, match="'a' is missing in all of these rows; let another one vary"):
+        cp.DecisionSliceDisplay.from_estimator(fitted, missing, NAMES, features=["a", "b"])
 
 
 @pytest.mark.parametrize("features", [(0, 0), (0, 9), (0,), ("x0", "x7"), (0, -1)])

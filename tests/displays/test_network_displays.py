@@ -124,3 +124,12 @@ def test_boxes_with_weights_stand_alone(layer):
     assert len(display.columns) == 3
     assert display.columns[0].nodes == ("input_1", "scale_1", "layer_norm_1")
     assert display.connections[0].weights is None
+
+
+@pytest.mark.parametrize(
+    ("layer", "axes"), [(cp.Dense(50), ("input", "unit")), (cp.PeriodicEmbedding(48, width=1), ("row", "column"))]
+)
+def test_axes_of_weights_say_what_they_are(layer, axes):
+    display = cp.WeightDisplay.from_network(cp.Network([layer, cp.Dense(1)], inputs=3))
+    assert (display.ax_.get_ylabel(), display.ax_.get_xlabel()) == axes
+    assert all(float(tick).is_integer() for tick in (*display.ax_.get_xticks(), *display.ax_.get_yticks()))

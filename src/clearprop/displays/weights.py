@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy
 
 from clearprop.displays.base import BLUE, EDGE, GREY, VERMILLION, Axes, Display, diverging, label
 from clearprop.errors import ArgumentError, UnknownNameError
+from clearprop.layers import RBF, Dense, Maxout
 from clearprop.network import Network
 
 __all__ = ["WeightDisplay"]
@@ -29,10 +31,12 @@ class WeightDisplay(Display):
         What the parameter is called.
     weights : array-like
         The parameter.
+    axes : pair of str, default=("input", "unit")
+        What rows and columns of a matrix are.
 
     Attributes
     ----------
-    name, weights
+    name, weights, axes
         As given.
     ax_, figure_ : matplotlib Axes and Figure
         After `plot`.
@@ -46,8 +50,8 @@ class WeightDisplay(Display):
     ('dense_1.W', (2, 3), 'unit')
     """
 
-    def __init__(self, name: str, weights: Any) -> None:
-        self.name, self.weights = name, numpy.asarray(weights)
+    def __init__(self, name: str, weights: Any, axes: Sequence[str] = ("input", "unit")) -> None:
+        self.name, self.weights, self.axes = name, numpy.asarray(weights), tuple(axes)
 
     @classmethod
     def from_network(
@@ -72,7 +76,9 @@ class WeightDisplay(Display):
         name = known[0] if parameter is None else parameter
         if name not in net.layout:
             raise UnknownNameError(f"WeightDisplay: no parameter {name!r}; there are {', '.join(net.layout)}.")
-        return cls(name, net.parameters[name].copy()).plot(ax)
+        layer = next(node.layer for node in net.graph.nodes if node.name == name.rpartition(".")[0])
+        axes = ("input", "unit") if isinstance(layer, Dense | Maxout | RBF) else ("row", "column")
+        return cls(name, net.parameters[name].copy(), axes).plot(ax)
 
     @classmethod
     def from_estimator(
@@ -126,8 +132,10 @@ class WeightDisplay(Display):
         ax.set_title(label(self.name), pad=26.0)
         told = f"{int((W < 0).sum())} of {W.size} are below 0"
         ax.text(0.0, 1.01, f"{told}; largest {self._largest(W):+.3g}", transform=ax.transAxes, color=GREY, fontsize=9.0)
-        matrix = self.weights.ndim == 2
-        ax.set(xlabel="unit" if matrix else "entry", ylabel="input" if matrix else "")
+        down, across = self.axes if self.weights.ndim == 2 else ("", "entry")
+        ax.set(xlabel=across, ylabel=down)
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.get_major_locator().set_params(integer=True)
         ax.spines[:].set_visible(False)
         ax.tick_params(length=0)
 
@@ -150,8 +158,6 @@ class WeightDisplay(Display):
         ax.grid(which="minor", color=EDGE, linewidth=0.4)
         ax.tick_params(which="minor", length=0)
         ax.set(xlim=(-0.5, n_columns - 0.5), ylim=(n_rows - 0.5, -0.5), aspect="equal")
-        for axis in (ax.xaxis, ax.yaxis):
-            axis.get_major_locator().set_params(integer=True)
 
     @staticmethod
     def _largest(W: Array) -> float:

@@ -16,7 +16,17 @@ import clearprop.losses as losses
 import clearprop.optimizers as optimizers
 import clearprop.penalties as penalties
 
-__all__ = ["BOXES", "LOSSES", "OPTIMIZERS", "PENALTIES", "PREDICTING", "BoxFormula", "LossFormula", "OptimizerFormula"]
+__all__ = [
+    "BOXES",
+    "DECAY",
+    "LOSSES",
+    "OPTIMIZERS",
+    "PENALTIES",
+    "PREDICTING",
+    "BoxFormula",
+    "LossFormula",
+    "OptimizerFormula",
+]
 
 
 @dataclass(frozen=True)
@@ -283,6 +293,7 @@ _ADAM_HAT = (
     r"- <rate> \cdot \frac{\sqrt{1 - <beta_2>^{<t>}}}{1 - <beta_1>^{<t>}} \cdot \frac{<mean>}"
     r"{\sqrt{<square_mean>} + <epsilon>}"
 )
+DECAY = r"- <rate> \cdot <weight_decay> \cdot <w> "  # of weights alone
 _SLOPE = r"- \frac{<rate> \cdot <g>}{\sqrt{<%s>} + <epsilon>}"
 
 OPTIMIZERS: Mapping[tuple[type, str], OptimizerFormula] = {  # the second key tells the variants apart
@@ -299,10 +310,6 @@ OPTIMIZERS: Mapping[tuple[type, str], OptimizerFormula] = {  # the second key te
     ),
     (optimizers.Adam, ""): OptimizerFormula(_ADAM, _ADAM_CORRECTED, _ADAM_UPDATE),
     (optimizers.Adam, "epsilon_hat"): OptimizerFormula(_ADAM, _ADAM_CORRECTED, _ADAM_HAT),
-    (optimizers.AdamW, ""): OptimizerFormula(
-        _ADAM, _ADAM_CORRECTED, rf"- <rate> \cdot <weight_decay> \cdot <w> {_ADAM_UPDATE}"
-    ),
-    (optimizers.AdamW, "epsilon_hat"): OptimizerFormula(
-        _ADAM, _ADAM_CORRECTED, rf"- <rate> \cdot <weight_decay> \cdot <w> {_ADAM_HAT}"
-    ),
+    (optimizers.AdamW, ""): OptimizerFormula(_ADAM, _ADAM_CORRECTED, DECAY + _ADAM_UPDATE),
+    (optimizers.AdamW, "epsilon_hat"): OptimizerFormula(_ADAM, _ADAM_CORRECTED, DECAY + _ADAM_HAT),
 }

@@ -97,7 +97,7 @@ def to_html(trace: Trace) -> str:
     lines = []
     for step in trace.steps():
         shown = trace.formula(step.name).mathml
-        values = _dense(trace[step.name])
+        values = numpy.atleast_1d(_dense(trace[step.name]))
         part = numpy.array2string(values[:SHOWN], precision=4, max_line_width=100, threshold=SHOWN * SHOWN, edgeitems=2)
         lines.append(
             f"<tr><th scope='row'>{html.escape(step.name)}</th><td>{shown}</td><td>{html.escape(str(step.shape))}</td>"

@@ -7,18 +7,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from clearprop.trace.boxes import BOXES, LOSSES, OPTIMIZERS, PENALTIES, PREDICTING, BoxFormula, OptimizerFormula
-from clearprop.trace.notation import Symbols, fill, operand
+from clearprop.trace.boxes import BOXES, DECAY, LOSSES, OPTIMIZERS, PENALTIES, PREDICTING, BoxFormula, OptimizerFormula
+from clearprop.trace.notation import Symbols, fill, function_name, operand
 from clearprop.trace.parts import place_of, split_name
 from clearprop.trace.plain_text import plain_text
 
 if TYPE_CHECKING:
     from clearprop.graph.finished import GraphNode
     from clearprop.layers import Layer
-    from clearprop.optimizers import Optimizer
+    from clearprop.penalties import Penalty
     from clearprop.trace.trace import Trace
 
-__all__ = ["Formula", "box_formula", "left_side", "optimizer_formula", "quantity_formula", "slot_symbols"]
+__all__ = [
+    "Formula",
+    "box_formula",
+    "left_side",
+    "optimizer_formula",
+    "penalty_formula",
+    "quantity_formula",
+    "substituted",
+]
 
 CLIPPED = r"\mathbf{g}_{\mathrm{clipped}}"
 CONSTANTS = {"lambda": r"\lambda", "alpha": r"\alpha", "r": "r"}  # of boxes, that are no fields of them
@@ -52,7 +60,7 @@ class Formula:
         from latex2mathml.converter import convert  # it is needed for this alone
 
         text: str = convert(self.latex)
-        return text
+        return text.replace(r"\_", "_")  # it takes the texts of LaTeX as they stand
 
     @property
     def text(self) -> str:
@@ -65,7 +73,7 @@ def box_formula(trace: Trace, layer: Layer, columns: bool = False) -> BoxFormula
     known = BOXES if trace.passed.training else {**BOXES, **PREDICTING}
     found = next((known[kind] for kind in type(layer).__mro__ if kind in known), None)
     if found is None:
-        name = rf"\operatorname{{{type(layer).__name__}}}"
+        name = function_name(type(layer).__name__)
         found = BoxFormula(
             rf"{name}(<xs,>)", r"\left( \frac{\partial <h>}{\partial <x>} \right)^{\top} <dh>",
             derivative=rf"{name}'(<x>)",
@@ -74,15 +82,24 @@ def box_formula(trace: Trace, layer: Layer, columns: bool = False) -> BoxFormula
     return found.columns if columns and found.columns is not None else found
 
 
-def optimizer_formula(optimizer: Optimizer) -> OptimizerFormula:
-    """Return the formula of an optimizer; of one that is not ours only that it has a rule."""
+def optimizer_formula(trace: Trace, parameter: str) -> OptimizerFormula:
+    """Return the formula of the step of a parameter; of an optimizer that is not ours only that it has a rule."""
+    optimizer = trace.passed.optimizer
     found = [
         formula
         for (kind, variant), formula in OPTIMIZERS.items()
         if kind is type(optimizer) and (not variant or getattr(optimizer, variant))
     ]
-    name = rf"\operatorname{{{type(optimizer).__name__}}}(<g>)"
-    return found[-1] if found else OptimizerFormula(dict.fromkeys(optimizer.slots, name), {}, name)
+    if not found:
+        name = f"{function_name(type(optimizer).__name__)}(<g>)"
+        return OptimizerFormula(dict.fromkeys(optimizer.slots, name), {}, name)
+    decays = trace.passed.executor.layout[parameter].parameter.decays
+    return found[-1] if decays else replace(found[-1], update=found[-1].update.replace(DECAY, ""))
+
+
+def penalty_formula(penalty: Penalty) -> str:
+    """Return the formula of the gradient of a penalty."""
+    return PENALTIES.get(type(penalty), f"{function_name(type(penalty).__name__)}'(<w>)")
 
 
 def quantity_formula(trace: Trace, name: str, notation: str) -> Formula:
@@ -157,8 +174,8 @@ def _loss(trace: Trace, name: str, symbols: Symbols) -> str:
         template = found.prediction if name == "loss.prediction" else found.value
         return fill(template, _loss_markers(trace, scores, symbols))
     if name == "loss.prediction":
-        return rf"\operatorname{{{loss.link.lower()}}}({scores})" if loss.link else scores
-    return rf"\operatorname{{{type(loss).__name__}}}({scores}, {symbols.notation.target})"
+        return f"{function_name(loss.link.lower())}({scores})" if loss.link else scores
+    return f"{function_name(type(loss).__name__)}({scores}, {symbols.notation.target})"
 
 
 def _loss_markers(trace: Trace, scores: str, symbols: Symbols) -> dict[str, str]:
@@ -213,7 +230,7 @@ def _parameter(trace: Trace, node: str, local: str, what: str, symbols: Symbols)
         return " + ".join(filter(None, uses))
     if what == "penalty":
         penalty = executor.penalties[full]
-        template = PENALTIES.get(type(penalty), rf"\operatorname{{{type(penalty).__name__}}}'(<w>)")
+        template = penalty_formula(penalty)
         scale = _share(trace, "1") + " " if penalty.per_row else ""
         return scale + fill(template, {**symbols.of_layer(penalty), "w": parameter})
     total = r"\mathbf{g}_{\mathrm{total}}" if penalised else gradient
@@ -226,16 +243,13 @@ def _parameter(trace: Trace, node: str, local: str, what: str, symbols: Symbols)
         **symbols.of_layer(optimizer), **slot_symbols(trace), "g": r"\mathbf{g}_{t}", "rate": r"\eta", "t": "t",
         "w": parameter,
     }  # fmt: skip
-    rule = optimizer_formula(optimizer)
+    rule = optimizer_formula(trace, full)
     if what == "update":
-        template = rule.update
-        if not executor.layout[full].parameter.decays:
-            template = template.replace(r"- <rate> \cdot <weight_decay> \cdot <w> ", "")
-        right = fill(template, known) + _where_g(template, clips, total)
+        right = fill(rule.update, known) + _where_g(rule.update, clips, total)
         constraint = executor.constraints.get(full)
         if constraint is None:
             return right
-        return rf"\operatorname{{{type(constraint).__name__}}}({parameter} + ({right})) - {parameter}"
+        return f"{function_name(type(constraint).__name__)}({parameter} + ({right})) - {parameter}"
     slot = what.removesuffix("_corrected")
     template = rule.slots[what] if slot == what else rule.corrected[slot]
     return fill(template, known) + _where_g(template, clips, total)

@@ -11,7 +11,7 @@ import clearprop.layers as boxes
 from clearprop.layers.rectifiers import SELU_ALPHA, SELU_SCALE
 from clearprop.layers.windows import pair
 from clearprop.trace.formulas import box_formula, substituted
-from clearprop.trace.notation import Symbols, number
+from clearprop.trace.notation import Symbols, function_name, number
 from clearprop.trace.parts import (
     Cell,
     Factor,
@@ -177,4 +177,4 @@ def _whatever_matters(trace: Trace, index: int, cell: Cell) -> Part:
         factors += [seen.factor(tuple(map(int, place))) for place in numpy.argwhere(gradient)]
     value = float(trace.passed.forward.outputs[index][cell])
     arguments = ", ".join(number(item.value) for item in factors)
-    return Part((Term(tuple(factors), value),), rf"\operatorname{{{type(node.layer).__name__}}}({arguments})")
+    return Part((Term(tuple(factors), value),), f"{function_name(type(node.layer).__name__)}({arguments})")

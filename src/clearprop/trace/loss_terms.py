@@ -9,7 +9,7 @@ import numpy
 from clearprop.losses import Quantile, SparseReconstruction
 from clearprop.trace.boxes import LOSSES, LossFormula
 from clearprop.trace.formulas import substituted
-from clearprop.trace.notation import Symbols, number, operand
+from clearprop.trace.notation import Symbols, function_name, number, operand
 from clearprop.trace.parts import Cell, Factor, Part, Term, cells, factor, joined, product
 
 if TYPE_CHECKING:
@@ -93,4 +93,4 @@ def at_scores(trace: Trace, cell: Cell) -> tuple[Term, str]:
 
 
 def _function(name: str, factors: tuple[Factor, ...]) -> str:
-    return rf"\operatorname{{{name}}}({', '.join(number(item.value) for item in factors)})"
+    return f"{function_name(name)}({', '.join(number(item.value) for item in factors)})"

@@ -10,7 +10,7 @@ from typing import Any
 from clearprop.graph import Graph
 from clearprop.validation import check_choice
 
-__all__ = ["NOTATIONS", "Notation", "Symbols", "fill", "number", "operand"]
+__all__ = ["NOTATIONS", "Notation", "Symbols", "fill", "function_name", "number", "operand"]
 
 
 @dataclass(frozen=True)
@@ -213,6 +213,12 @@ class Symbols:
 
 def _text(name: str) -> str:
     return name.replace("_", r"\_")
+
+
+def function_name(name: str) -> str:
+    """Return the name of a function, such as that of a class, as LaTeX."""
+    escaped = _text(name)
+    return rf"\operatorname{{{escaped}}}" if name.isascii() and name.isalpha() else rf"\text{{{escaped}}}"
 
 
 def number(value: float) -> str:

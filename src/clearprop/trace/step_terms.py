@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from clearprop.trace.boxes import PENALTIES
-from clearprop.trace.formulas import optimizer_formula, substituted
+from clearprop.trace.formulas import optimizer_formula, penalty_formula, substituted
 from clearprop.trace.notation import Symbols, number
 from clearprop.trace.parts import Cell, Factor, Part, Term, factor, product
 
@@ -24,10 +23,9 @@ def step_terms(trace: Trace, node: str, local: str, what: str, cell: Cell) -> Pa
     w, gradient = factor(name, traced.value, cell), factor(f"{name}.gradient", traced.gradient, cell)
     if what == "penalty":
         penalty = passed.executor.penalties[name]
-        template = PENALTIES.get(type(penalty))
         numbers: dict[str, Any] = {**symbols.of_layer(penalty), "w": w.value}
         share = rf"\frac{{1}}{{{number(passed.batch.total_weight)}}} \cdot " if penalty.per_row else ""
-        return Part((Term((w,), value),), share + substituted(template, numbers) if template else "")
+        return Part((Term((w,), value),), share + substituted(penalty_formula(penalty), numbers))
     if what == "total":
         return Part((product(gradient), product(factor(f"{name}.penalty", traced.penalty, cell))))
     whole = gradient if traced.total is None else factor(f"{name}.total", traced.total, cell)
@@ -44,11 +42,9 @@ def step_terms(trace: Trace, node: str, local: str, what: str, cell: Cell) -> Pa
         known[slot] = factor(f"{name}.{slot}", traced.slots[slot], cell)
     for slot, new in traced.corrected.items():
         known[f"{slot}_corrected"] = factor(f"{name}.{slot}_corrected", new, cell)
-    rule = optimizer_formula(passed.optimizer)
+    rule = optimizer_formula(trace, name)
     slot = what.removesuffix("_corrected")
     template = rule.update if what == "update" else rule.slots[what] if slot == what else rule.corrected[slot]
-    if not passed.executor.layout[name].parameter.decays:
-        template = template.replace(r"- <rate> \cdot <weight_decay> \cdot <w> ", "")
     factors = tuple(item for mark, item in known.items() if f"<{mark}>" in template)
     numbers = {**symbols.of_layer(passed.optimizer), **{mark: item.value for mark, item in known.items()}}
     constrained = what == "update" and name in passed.executor.constraints

@@ -59,7 +59,7 @@ def slice_table(table: Table, names: Sequence[str], span: Callable[[Array], Arra
     Raises
     ------
     DataError
-        If one of the columns holds no numbers.
+        If one of the columns holds no numbers, or none in these rows.
     """
     first, second = names
     points = numpy.stack([_numbers(table, name) for name in (first, second)], axis=1)
@@ -95,7 +95,10 @@ def _numbers(table: Table, name: str) -> Array:
     kind = table.kind(name)
     if kind != "number":
         raise DataError(f"'{name}' is no column of numbers but of the kind '{kind}'; let another one vary.")
-    return table.numbers(name)
+    values = table.numbers(name)
+    if not numpy.isfinite(values).any():
+        raise DataError(f"'{name}' is missing in all of these rows; let another one vary.")
+    return values
 
 
 def _median(values: Array) -> float:
