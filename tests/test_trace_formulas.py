@@ -293,6 +293,23 @@ def test_bias_correction_is_that_of_the_rule():
     assert_close(trace["dense_1.W.update"], -0.1 * mean / (numpy.sqrt(square_mean) + 1e-8), k=64)
 
 
+def test_a_constraint_is_part_of_the_update():
+    net = cp.Network(
+        [cp.Dense(1, initializer=cp.Constant(-2.0))], inputs=1, dtype="float64", constraint=cp.MaxNorm(1.0)
+    )
+    trace = net.trace([[1.0]], [1.0], optimizer=cp.SGD(0.5))  # -2 + 0.5 * 3 = -0.5
+    assert trace["dense_1.W.update"].tolist() == [[1.5]]
+    trace = net.trace([[1.0]], [1.0], optimizer=cp.SGD(0.1))  # -2 + 0.3 = -1.7, whose norm is above 1
+    assert_close(trace["dense_1.W.update"], [[1.0]], k=4)
+    found = trace.explain("dense_1.W.update", (0, 0))
+    assert found.substituted.latex.endswith(r"\operatorname{MaxNorm}(-2 + (- 0.1 \cdot (-3))) - (-2) = 1")
+    assert found.note == "MaxNorm(1.0) acts on several numbers together"
+    assert found.formula.latex.endswith(
+        r"= \operatorname{MaxNorm}({\mathbf{W}}^{(1)} + (- \eta \cdot \mathbf{g}_{t})) - {\mathbf{W}}^{(1)}, "
+        r"\quad \mathbf{g}_{t} = \frac{\partial \ell}{\partial {\mathbf{W}}^{(1)}}"
+    )
+
+
 def test_a_state_of_another_optimizer_is_refused():
     net = cp.Network([cp.Dense(1)], inputs=1)
     state = net.fit([[1.0]], [1.0], epochs=1)[-1].state

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Formula",
     "box_formula",
+    "constrained",
     "left_side",
     "optimizer_formula",
     "penalty_formula",
@@ -245,14 +246,19 @@ def _parameter(trace: Trace, node: str, local: str, what: str, symbols: Symbols)
     }  # fmt: skip
     rule = optimizer_formula(trace, full)
     if what == "update":
-        right = fill(rule.update, known) + _where_g(rule.update, clips, total)
-        constraint = executor.constraints.get(full)
-        if constraint is None:
-            return right
-        return f"{function_name(type(constraint).__name__)}({parameter} + ({right})) - {parameter}"
+        right = constrained(trace, full, fill(rule.update, known), parameter, parameter)
+        return right + _where_g(rule.update, clips, total)
     slot = what.removesuffix("_corrected")
     template = rule.slots[what] if slot == what else rule.corrected[slot]
     return fill(template, known) + _where_g(template, clips, total)
+
+
+def constrained(trace: Trace, name: str, update: str, added: str, subtracted: str) -> str:
+    """Return an update within its constraint; the parameter is given as it is added and as it is subtracted."""
+    constraint = trace.passed.executor.constraints.get(name)
+    if constraint is None:
+        return update
+    return f"{function_name(type(constraint).__name__)}({added} + ({update})) - {subtracted}"
 
 
 def _where_g(template: str, clips: bool, total: str) -> str:

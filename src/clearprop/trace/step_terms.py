@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from clearprop.trace.formulas import optimizer_formula, penalty_formula, substituted
-from clearprop.trace.notation import Symbols, number
+from clearprop.trace.formulas import constrained, optimizer_formula, penalty_formula, substituted
+from clearprop.trace.notation import Symbols, number, operand
 from clearprop.trace.parts import Cell, Factor, Part, Term, factor, product
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ def step_terms(trace: Trace, node: str, local: str, what: str, cell: Cell) -> Pa
     template = rule.update if what == "update" else rule.slots[what] if slot == what else rule.corrected[slot]
     factors = tuple(item for mark, item in known.items() if f"<{mark}>" in template)
     numbers = {**symbols.of_layer(passed.optimizer), **{mark: item.value for mark, item in known.items()}}
-    constrained = what == "update" and name in passed.executor.constraints
-    note = f"and then {passed.executor.constraints[name]!r} holds" if constrained else ""
-    return Part((Term(factors, value),), substituted(template, numbers), note)
+    text = substituted(template, numbers)
+    if what != "update" or name not in passed.executor.constraints:
+        return Part((Term(factors, value),), text)
+    note = f"{passed.executor.constraints[name]!r} acts on several numbers together"
+    return Part((Term(factors, value),), constrained(trace, name, text, number(w.value), operand(w.value)), note)
