@@ -54,6 +54,8 @@ def check_numbers(trace, names):
         for cell in some_cells(trace[name]):
             found = trace.explain(name, cell)
             line = found.substituted.text
+            assert not re.search(r"{-[^{}]*}\^", found.substituted.latex)  # what is raised includes its sign
+            assert not re.search(r"{-[^{}]*}\^", found.substituted.latex)  # what is raised includes its sign
             if "⋯" in line:
                 continue
             body, _, value = line.partition(" = ")[2].rpartition(" = ")

@@ -11,7 +11,10 @@ import pytest
 from flower_table import flower_rows, write_csv
 
 import clearprop as cp
+from clearprop.cli import explain
 from clearprop.estimators.tables.reader import read_table
+from clearprop.trace import NOTATIONS
+from clearprop.trace import NOTATIONS
 
 
 def trace_of(model, data, row):
@@ -109,6 +112,25 @@ def test_a_network_of_its_own(clearprop, folder):
     trace = net.trace([[1.5, -2.0]], [0.5])
     assert read["loss"] == trace.loss
     assert read["columns"] == [["a", "b"]]
+
+
+def test_what_is_not_finite_is_named_in_json(clearprop, folder):
+    net = cp.Network([cp.Dense(2), cp.Tanh(), cp.Dense(1)], inputs=2)
+    net.parameters["dense_2.W"][...] = [[numpy.inf], [1.0]]
+    net.save("net.clearprop")
+    write_csv(folder / "t.csv", [{"a": 1.5, "b": -2.0, "y": 0.5}])
+    with numpy.errstate(all="ignore"):
+        options = ("--row", "0", "--target", "y", "--check", "--json")
+        code, out, _ = clearprop("explain", "net.clearprop", "t.csv", *options)
+    assert code == 0
+    read = json.loads(out)
+    assert read["loss"] == "Infinity"
+    assert read["errors"]["dense_2.W.gradient"] == "NaN"
+    assert read["errors"]["tanh_1.f'"] < 1e-5
+
+
+def test_the_notations_are_those_of_the_trace():
+    assert tuple(NOTATIONS) == explain.NOTATIONS
 
 
 @pytest.mark.parametrize(

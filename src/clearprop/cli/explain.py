@@ -75,6 +75,7 @@ def run(arguments: Sequence[str]) -> int:
         check_output(options.html, options.force, [options.model, options.data], option="--html")
 
     from clearprop.optimizers import SGD, Adam
+    from clearprop.trace.export import plain
 
     found, about = _row(options)
     optimizer = {"sgd": SGD, "adam": Adam}[options.optimizer](options.lr)
@@ -96,7 +97,8 @@ def run(arguments: Sequence[str]) -> int:
         if options.layer is not None:
             whole["quantities"] = [q for q in whole["quantities"] if q["name"].partition(".")[0] == options.layer]
         names = [list(names) for names in found.names]
-        json.dump({**about, "columns": names, **whole, "errors": errors}, sys.stdout, allow_nan=False)
+        checked = {name: plain(error) for name, error in errors.items()}
+        json.dump({**about, "columns": names, **whole, "errors": checked}, sys.stdout, allow_nan=False)
         print()
     elif options.html is None:
         print(_heading(about))
@@ -130,7 +132,7 @@ def _largest_error(trace: Trace, name: str) -> float:
     size = trace[name].size
     places = numpy.unique(numpy.linspace(0, size - 1, min(size, CHECKED)).astype(int))
     cells = (numpy.unravel_index(place, trace[name].shape) for place in places)
-    return max(trace.check(name, tuple(map(int, cell))).error for cell in cells)
+    return float(numpy.max([trace.check(name, tuple(map(int, cell))).error for cell in cells]))  # NaN is the largest
 
 
 def _show(trace: Trace, steps: Sequence[TraceStep], notation: str, errors: Mapping[str, float]) -> None:

@@ -294,4 +294,4 @@ def substituted(template: str, values: Mapping[str, Any]) -> str:
     """Return a template with numbers in place of its markers."""
     known = {name: value if isinstance(value, str) else operand(value) for name, value in values.items()}
     text = fill(template.replace(r"\odot", r"\cdot"), known).strip()
-    return re.sub(r"(?:(?<=[({])|(?<=, ))\((-[^()]*)\)(?=[)},])", r"\1", text)  # in brackets of their own already
+    return re.sub(r"(?:(?<=[({])|(?<=, ))\((-[^()]*)\)(?=[)},])(?!}[_^])", r"\1", text)  # in brackets already
