@@ -14,7 +14,6 @@ import clearprop as cp
 from clearprop.cli import explain
 from clearprop.estimators.tables.reader import read_table
 from clearprop.trace import NOTATIONS
-from clearprop.trace import NOTATIONS
 
 
 def trace_of(model, data, row):
