@@ -34,8 +34,9 @@ class CellCheck:
     analytic, numeric : float
         What the backward pass gave, and central differences with four points.
     error : float
-        Their distance, relative to the largest number of the quantity. Of the rounding of float32, 1e-6 or so; at a
-        kink, such as that of ReLU at 0, the difference takes the mean of both sides.
+        Their distance, relative to the largest number of the quantity. Of the rounding of float32, 1e-6 or so, and more
+        where a prediction is almost its target, as digits of p - y are lost then; at a kink, such as that of ReLU at 0,
+        the difference takes the mean of both sides.
     """
 
     name: str

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from clearprop.trace.boxes import BOXES, DECAY, LOSSES, OPTIMIZERS, PENALTIES, PREDICTING, BoxFormula, OptimizerFormula
+from clearprop.trace.boxes import BOXES, PREDICTING, BoxFormula
 from clearprop.trace.notation import Symbols, fill, function_name, operand
 from clearprop.trace.parts import place_of, split_name
 from clearprop.trace.plain_text import plain_text
+from clearprop.trace.rules import DECAY, LOSSES, OPTIMIZERS, PENALTIES, OptimizerFormula
 
 if TYPE_CHECKING:
     from clearprop.graph.finished import GraphNode

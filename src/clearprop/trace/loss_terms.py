@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy
 
 from clearprop.losses import Quantile, SparseReconstruction
-from clearprop.trace.boxes import LOSSES, LossFormula
 from clearprop.trace.formulas import substituted
 from clearprop.trace.notation import Symbols, function_name, number, operand
 from clearprop.trace.parts import Cell, Factor, Part, Term, cells, factor, joined, product
+from clearprop.trace.rules import LOSSES, LossFormula
 
 if TYPE_CHECKING:
     from clearprop.trace.trace import Trace
