@@ -107,7 +107,7 @@ def test_the_trace_shows_the_shared_gradient_once_and_where_it_belongs():
     assert (trace["dense_1.W.gradient"] == gradient["dense_1.W"]).all()
     assert [name for name in trace if name.endswith("W.gradient")] == ["dense_1.W.gradient", "dense_2.W.gradient"]
     assert [name for name in trace if name.startswith("transposed_dense_2.")] == [
-        "transposed_dense_2.a", "transposed_dense_2.delta",
+        "transposed_dense_2.a", "transposed_dense_2.delta", "transposed_dense_2.b",
         "transposed_dense_2.b.gradient", "transposed_dense_2.b.update",
     ]  # fmt: skip
     assert [row.n_parameters for row in net.summary().rows] == [0, 24, 0, 10, 0, 4, 0, 5]
