@@ -408,3 +408,24 @@ def test_html_is_escaped():
     page = cp.Diagnosis(3, (layer,), (finding,))._repr_html_()
     assert "<img" not in page
     assert page.count("&lt;img") == 4
+
+
+@pytest.mark.parametrize(
+    "box", [cp.PReLU(cp.Constant(0.0)), cp.Parametric(cp.ReLU()), cp.Parametric(cp.Tanh())], ids=repr
+)
+def test_units_of_activations_that_learn_are_looked_at_too(box):
+    biases = cp.Constant(-50.0)  # far on the flat side
+    net = cp.Network([cp.Dense(3, bias_initializer=biases), box, cp.Dense(1)], inputs=2, dtype="float64")
+    rows = numpy.random.default_rng(0).normal(size=(20, 2))
+    health = {layer.node: layer for layer in net.diagnose(rows, numpy.ones(20)).layers}[net.graph.nodes[2].name]
+    expected = {"PReLU": ((0, 1, 2), ()), "ReLU": ((0, 1, 2), ()), "Tanh": ((), (0, 1, 2))}
+    kind = type(getattr(box, "activation", box)).__name__
+    assert (health.dead, health.saturated) == expected[kind]
+
+
+def test_what_a_unit_has_learned_counts_for_its_steepest_slope():
+    net = cp.Network([cp.Identity(), cp.Parametric(cp.Tanh()), cp.Dense(1)], inputs=2, dtype="float64")
+    net.parameters["parametric_1.alpha"][...] = [1.0, 30.0]  # slopes up to 1 and 30
+    rows = numpy.full((4, 2), 2.2)  # tanh' is 0.05 there: 0.05 of 1, and |1 - 30 + 30 * 0.05| of 30
+    health = {layer.node: layer for layer in net.diagnose(rows, numpy.ones(4)).layers}["parametric_1"]
+    assert health.saturated == (0,)

@@ -302,7 +302,7 @@ def test_a_constraint_is_part_of_the_update():
     trace = net.trace([[1.0]], [1.0], optimizer=cp.SGD(0.1))  # -2 + 0.3 = -1.7, whose norm is above 1
     assert_close(trace["dense_1.W.update"], [[1.0]], k=4)
     found = trace.explain("dense_1.W.update", (0, 0))
-    assert found.substituted.latex.endswith(r"\operatorname{MaxNorm}(-2 + (- 0.1 \cdot (-3))) - (-2) = 1")
+    assert found.substituted.latex.endswith(r"\operatorname{MaxNorm}(-2 + (- 0.1 \cdot ({-3}))) - ({-2}) = 1")
     assert found.note == "MaxNorm(1.0) acts on several numbers together"
     assert found.formula.latex.endswith(
         r"= \operatorname{MaxNorm}({\mathbf{W}}^{(1)} + (- \eta \cdot \mathbf{g}_{t})) - {\mathbf{W}}^{(1)}, "

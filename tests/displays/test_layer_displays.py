@@ -87,7 +87,7 @@ def test_units_are_those_of_the_diagnosis():
 
 
 def test_no_unit_can_be_dead_without_an_activation():
-    with pytest.raises(cp.ArgumentError, match="must have an elementwise activation such as ReLU"):
+    with pytest.raises(cp.ArgumentError, match="must have an activation such as ReLU"):
         cp.UnitHealthDisplay.from_network(cp.Network([cp.Dense(1)], inputs=1), [[1.0]], [0.0])
 
 

@@ -43,7 +43,7 @@ def quantities(net: cp.Network, X: Any, y: Any, optimizer: Any) -> dict[str, Any
     found = {"loss.values": values, "loss.prediction": LINKS[type(net.loss_function)](outputs[-1])}
     deltas = [None if output.grad is None else output.grad.clone() for output in outputs]  # slopes change them
     for node, output, delta in zip(net.graph.nodes, outputs, deltas, strict=True):
-        elementwise = node.layer is not None and node.layer.elementwise
+        elementwise = node.layer is not None and node.layer.is_activation
         symbol = "x" if node.layer is None else "h" if elementwise else "a"
         found[f"{node.name}.{symbol}"] = output
         if delta is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy
@@ -12,6 +12,7 @@ from clearprop.diagnosis.report import LayerHealth
 from clearprop.engines import sparse
 from clearprop.layers import Context, Layer
 from clearprop.trace import Trace
+from clearprop.trace.parts import local_parameters
 
 __all__ = ["FLAT", "MOST_ROWS", "layer_health", "moments", "unit_shares"]
 
@@ -37,12 +38,13 @@ def layer_health(trace: Trace) -> tuple[LayerHealth, ...]:
         return trace.get(f"{name}.total", trace[f"{name}.gradient"])
 
     layers = []
-    for node in trace.graph.nodes:
+    for place, node in enumerate(trace.graph.nodes):
         passed = trace.nodes[node.name]
         own = [name for name in layout if name.rpartition(".")[0] == node.name]
         heavy = [name for name in own if name in weights]
         weight = norm(trace[name] for name in heavy)
-        dead, saturated = _silent_units(node.layer, passed.output, passed.derivative)
+        learned = local_parameters(trace, place)
+        dead, saturated = _silent_units(node.layer, passed.output, passed.derivative, learned)
         mean, deviation = moments(passed.output)
         layers.append(
             LayerHealth(
@@ -63,7 +65,9 @@ def layer_health(trace: Trace) -> tuple[LayerHealth, ...]:
     return tuple(layers)
 
 
-def unit_shares(layer: Layer, output: Array, derivative: Array) -> tuple[Array, Array]:
+def unit_shares(
+    layer: Layer, output: Array, derivative: Array, parameters: Mapping[str, Array] | None = None
+) -> tuple[Array, Array]:
     """Return for each unit on how many of the rows it is off, and on how many it is flat.
 
     Off is h = 0 with f'(a) = 0, as for a ReLU below 0; flat is a slope f'(a) whose size is below 5 % of its maximum.
@@ -72,9 +76,11 @@ def unit_shares(layer: Layer, output: Array, derivative: Array) -> tuple[Array, 
     Parameters
     ----------
     layer : Layer
-        An elementwise activation.
+        An activation.
     output, derivative : array of shape (n, ...)
         Its h and f'(a).
+    parameters : mapping of str to array or None
+        What it has learned, by local name.
 
     Returns
     -------
@@ -83,28 +89,33 @@ def unit_shares(layer: Layer, output: Array, derivative: Array) -> tuple[Array, 
     """
     h, slope = (array.reshape(len(array), -1) for array in (output, numpy.abs(derivative)))
     off = ((h == 0) & (slope == 0)).mean(axis=0)
-    flat = (slope < FLAT * max(_steepest(layer), float(slope.max(initial=0.0)))).mean(axis=0)
+    seen = slope.max(axis=0 if parameters else None, initial=0.0)
+    steepest = numpy.fmax(_steepest(layer, parameters or {}, output.shape[1:]), seen)
+    flat = (slope < FLAT * steepest).mean(axis=0)
     return off, flat
 
 
 def _silent_units(
-    layer: Layer | None, output: Array, derivative: Array | None
+    layer: Layer | None, output: Array, derivative: Array | None, parameters: Mapping[str, Array]
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the dead and the saturated units, none of a node without f'."""
     if layer is None or derivative is None:
         return (), ()
-    off, flat = unit_shares(layer, output, derivative)
+    off, flat = unit_shares(layer, output, derivative, parameters)
     dead = off == 1.0
     return tuple(numpy.flatnonzero(dead).tolist()), tuple(numpy.flatnonzero((flat >= MOST_ROWS) & ~dead).tolist())
 
 
-def _steepest(layer: Layer) -> float:
-    """Return the steepest slope of an elementwise activation at the probes."""
+def _steepest(layer: Layer, parameters: Mapping[str, Array], shape: tuple[int, ...]) -> Array:
+    """Return the steepest slope of an activation at the probes: one number, or where it learns one for each unit."""
     ctx = Context(numpy)
+    probes = PROBES
+    if parameters:
+        probes = numpy.broadcast_to(PROBES.reshape(-1, *(1 for _ in shape)), (len(PROBES), *shape))
     with numpy.errstate(all="ignore"):  # a user's own box may not be defined at all probes
-        _, kept = layer.forward(ctx, {}, PROBES)
-        (slope, *_), _ = layer.backward(ctx, {}, kept, numpy.ones_like(PROBES))
-    return float(numpy.fmax.reduce(numpy.abs(numpy.asarray(slope))))
+        _, kept = layer.forward(ctx, parameters, probes)
+        (slope, *_), _ = layer.backward(ctx, parameters, kept, numpy.ones_like(probes))
+    return numpy.fmax.reduce(numpy.abs(numpy.asarray(slope)).reshape(len(PROBES), -1))
 
 
 def norm(arrays: Iterable[Array]) -> float:

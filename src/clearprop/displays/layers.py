@@ -208,11 +208,11 @@ class UnitHealthDisplay(NodesDisplay):
     @classmethod
     def _of(cls, net: Network, X: Any, y: Any) -> Self:
         diagnosis = net.diagnose(X, y)
-        elementwise = {n.name for n in net.graph.nodes if n.layer is not None and n.layer.elementwise}
-        layers = [layer for layer in diagnosis.layers if layer.node in elementwise]
+        activations = {n.name for n in net.graph.nodes if n.layer is not None and n.layer.is_activation}
+        layers = [layer for layer in diagnosis.layers if layer.node in activations]
         if not layers:
             raise ArgumentError(
-                "UnitHealthDisplay: the network must have an elementwise activation such as ReLU(), got none; nothing "
+                "UnitHealthDisplay: the network must have an activation such as ReLU(), got none; nothing "
                 "else can be dead or saturated."
             )
         return cls(

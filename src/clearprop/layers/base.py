@@ -106,6 +106,7 @@ class Layer(Configurable):
 
     n_inputs: ClassVar[int | None] = 1  # None: two or more
     elementwise: ClassVar[bool] = False  # h_i depends on a_i alone, without parameters
+    learns_elementwise: ClassVar[bool] = False  # h_i depends on a_i, and on what was learned for unit i
     stochastic: ClassVar[bool] = False  # training and prediction differ
     reads_codes: ClassVar[bool] = False  # inputs are whole numbers, at which there is no gradient
 
@@ -121,6 +122,11 @@ class Layer(Configurable):
                 "and put layers into a Network to apply them to arrays."
             )
         return nodes[0].append(self, nodes)
+
+    @property
+    def is_activation(self) -> bool:
+        """Whether h_i depends on no other input than a_i."""
+        return self.elementwise or self.learns_elementwise
 
     @classmethod
     def kind(cls) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from clearprop.errors import ArgumentError
 from clearprop.initializers import Constant, Initializer
@@ -52,6 +52,8 @@ class Parametric(Layer):
 
     activation: Activation
     initializer: Initializer = Constant(1.0)
+
+    learns_elementwise: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -174,6 +174,8 @@ class PReLU(Layer):
 
     initializer: Initializer = Constant(0.25)
 
+    learns_elementwise: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         super().__post_init__()
         check_instance("PReLU", "initializer", self.initializer, Initializer, "Constant(0.25)")

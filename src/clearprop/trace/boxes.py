@@ -109,9 +109,9 @@ BOXES: Mapping[type, BoxFormula] = {
     boxes.LeakyReLU: _rectifier("<slope>"),
     boxes.RReLU: _rectifier("<r>"),
     boxes.PReLU: BoxFormula(
-        r"\max(0, <x>) + <slope> \odot \min(0, <x>)",
-        r"<dh> \odot (\mathbf{1}[<x> > 0] + <slope> \mathbf{1}[<x> \le 0])",
+        r"\max(0, <x>) + <slope> \odot \min(0, <x>)", r"<dh> \odot <derivative>(<x>)",
         {"slope": rf"{_SUM} <dh> \odot \min(0, <x>)"},
+        r"\mathbf{1}[<x> > 0] + <slope> \cdot \mathbf{1}[<x> \le 0]",
     ),
     boxes.Abs: _activation(r"| <x> |", r"\operatorname{sign}(<x>)"),
     boxes.ELU: _activation(
@@ -134,8 +134,8 @@ BOXES: Mapping[type, BoxFormula] = {
     boxes.Rescale: _activation(r"<factor> \cdot <x> + <offset>", r"<factor>"),
     boxes.Parametric: BoxFormula(
         r"(1 - <alpha>) \odot <x> + <alpha> \odot g(<x>)",
-        r"<dh> \odot (1 - <alpha> + <alpha> \odot g'(<x>))",
-        {"alpha": rf"{_SUM} <dh> \odot (g(<x>) - <x>)"},
+        r"<dh> \odot <derivative>(<x>)", {"alpha": rf"{_SUM} <dh> \odot (g(<x>) - <x>)"},
+        r"1 - <alpha> + <alpha> \odot g'(<x>)",
     ),
     boxes.Softmax: BoxFormula(
         r"\frac{e^{<x>}}{\sum_j e^{<x>_j}}", r"<h> \odot \left( <dh> - \sum_j <dh>_j <h>_j \right)"

@@ -80,7 +80,7 @@ def box_formula(trace: Trace, layer: Layer, columns: bool = False) -> BoxFormula
             rf"{name}(<xs,>)", r"\left( \frac{\partial <h>}{\partial <x>} \right)^{\top} <dh>",
             derivative=rf"{name}'(<x>)",
         )  # fmt: skip
-        return replace(found, backward=r"<dh> \odot <derivative>(<x>)") if layer.elementwise else found
+        return replace(found, backward=r"<dh> \odot <derivative>(<x>)") if layer.is_activation else found
     return found.columns if columns and found.columns is not None else found
 
 

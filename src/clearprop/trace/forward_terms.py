@@ -27,7 +27,7 @@ from clearprop.trace.parts import (
 if TYPE_CHECKING:
     from clearprop.trace.trace import Trace
 
-__all__ = ["box_numbers", "forward_terms", "window_pixel"]
+__all__ = ["box_numbers", "forward_terms", "parameters_at", "window_pixel"]
 
 SELECTS = (  # each output is a sum of inputs with fixed weights
     boxes.Add, boxes.Concatenate, boxes.Flatten, boxes.Reshape, boxes.Slice, boxes.Transpose, boxes.Sum, boxes.Mean,
@@ -60,7 +60,7 @@ def forward_terms(trace: Trace, index: int, cell: Cell) -> Part:
         return Part((product(parameter(trace, index, "W").factor((int(code.value), cell[-1]))),), note=f"{code.label}")
     if isinstance(layer, SELECTS):
         return Part(tuple(_selected(trace, index, cell)))
-    if isinstance(layer, tuple(ONE_BY_ONE)) or layer.elementwise:
+    if isinstance(layer, tuple(ONE_BY_ONE)) or layer.is_activation:
         return _one_by_one(trace, index, layer, cell)
     return _whatever_matters(trace, index, cell)
 
@@ -122,7 +122,7 @@ def _unit(trace: Trace, index: int, cell: Cell) -> Any:
 def _one_by_one(trace: Trace, index: int, layer: Any, cell: Cell) -> Part:
     node = trace.graph.nodes[index]
     x, h = output_factor(trace, node.inputs[0], cell), output_factor(trace, index, cell)
-    known = [("x", x), *((name, p) for name, p in _parameters_at(trace, index, cell))]
+    known = [("x", x), *((name, p) for name, p in parameters_at(trace, index, cell))]
     kept = trace.passed.forward.kept[index]
     if isinstance(layer, boxes.BatchNorm | boxes.LayerNorm):
         shape = trace.passed.forward.outputs[index].shape
@@ -153,7 +153,7 @@ def box_numbers(trace: Trace, index: int, cell: Cell) -> dict[str, Any]:
     return {**numbers, **Symbols(trace.graph, "clearprop").of_layer(layer)}
 
 
-def _parameters_at(trace: Trace, index: int, cell: Cell) -> Iterator[tuple[str, Factor]]:
+def parameters_at(trace: Trace, index: int, cell: Cell) -> Iterator[tuple[str, Factor]]:
     """Yield what a box has learned for one place of a row."""
     shape = trace.graph.nodes[index].shape
     for local in local_parameters(trace, index):

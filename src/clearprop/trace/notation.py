@@ -146,7 +146,7 @@ def fill(template: str, values: Mapping[str, str]) -> str:
 class Symbols:
     """The symbols of a graph's quantities in a notation.
 
-    Layers are counted as the lectures count them: each box that is not an elementwise activation begins layer k, and
+    Layers are counted as the lectures count them: each box that is no activation begins layer k, and
     the activation that reads it is the h of the same layer.
     """
 
@@ -163,7 +163,7 @@ class Symbols:
                 place = "" if len(graph.inputs) == 1 else f"_{{{graph.inputs.index(index) + 1}}}"
                 self._add(rf"\mathbf{{x}}{place}", 0, post=True)
                 continue
-            post = node.layer.elementwise
+            post = node.layer.is_activation
             k = self._numbers[node.inputs[0]] if post else 0
             if not post or k == 0 or (post, k) in taken:
                 n_layers += 1

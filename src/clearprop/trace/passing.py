@@ -77,16 +77,19 @@ def pass_again(
     )
     parameters = _parameters(passed, penalty_gradient)
     nodes = {}
-    for node, output, delta, ctx, kept in zip(
-        executor.graph.nodes, forward.outputs, backward.deltas, forward.contexts, forward.kept, strict=True
-    ):
+    views = executor.layout.views(w)
+    for node, names, output, delta, ctx, kept in zip(
+        executor.graph.nodes, executor.graph.names(), forward.outputs, backward.deltas, forward.contexts, forward.kept,
+        strict=True,
+    ):  # fmt: skip
         layer, derivative = node.layer, None
-        if layer is not None and ctx is not None and layer.elementwise:
-            ((derivative,), _) = layer.backward(ctx, {}, kept, numpy.ones_like(output))
+        if layer is not None and ctx is not None and layer.is_activation:
+            own = {local: views[name] for local, name in names.items()}
+            ((derivative,), _) = layer.backward(ctx, own, kept, numpy.ones_like(output))
         nodes[node.name] = NodeTrace(
             node.name,
             "Input" if layer is None else type(layer).__name__,
-            "x" if layer is None else "h" if layer.elementwise else "a",
+            "x" if layer is None else "h" if layer.is_activation else "a",
             output,
             delta,
             derivative,

@@ -112,14 +112,14 @@ class NodeTrace:
     box : str
         Kind of its layer; ``"Input"`` for an input.
     symbol : str
-        ``"x"`` for an input, ``"h"`` for an elementwise activation, else ``"a"``.
+        ``"x"`` for an input, ``"h"`` for an activation, also one that learns, else ``"a"``.
     output : array of shape (n, ...)
         What the node put out.
     delta : array of shape (n, ...) or None
         Gradient of the loss at the output, rows already weighted by 1/n; None where no gradient passes. In the trace
         it is called ``delta`` at an a, ``dh`` at an h and ``dx`` at an input.
     derivative : array of shape (n, ...) or None
-        f'(a) of an elementwise activation, else None.
+        f'(a) of an activation, else None.
     parameters : mapping of str to ParameterTrace
         What the node learns, by local name; a parameter that several nodes share stands at the first of them.
     """

@@ -12,7 +12,7 @@ import numpy
 import clearprop.layers as boxes
 from clearprop.layers.windows import pair
 from clearprop.trace.formulas import Formula, box_formula, left_side, quantity_formula, substituted
-from clearprop.trace.forward_terms import box_numbers, forward_terms, window_pixel
+from clearprop.trace.forward_terms import box_numbers, forward_terms, parameters_at, window_pixel
 from clearprop.trace.loss_terms import at_scores, loss_terms, prediction_terms
 from clearprop.trace.notation import Symbols, number, operand
 from clearprop.trace.parts import (
@@ -137,9 +137,16 @@ def _derivative(trace: Trace, index: int, cell: Cell) -> Part:
     (source,) = node.inputs
     a, h = output_factor(trace, source, cell), output_factor(trace, index, cell)
     slope = float(trace[f"{node.name}.f'"][cell])
+    learned = list(parameters_at(trace, index, cell))
     numbers = {**box_numbers(trace, index, cell), "x": a.value, "h": h.value}
-    latex = substituted(box_formula(trace, node.layer).derivative or "", numbers)
-    return Part((Term((a,), slope),), latex)
+    numbers |= {name: item.value for name, item in learned}
+    template = box_formula(trace, node.layer).derivative or ""
+    if isinstance(node.layer, boxes.Parametric):
+        context: Any = trace.passed.forward.contexts[index]
+        _, kept = node.layer.activation.forward(context, {}, numpy.array([a.value]))
+        numbers["slope"] = float(node.layer.activation.derivative(context, kept)[0])
+        template = r"1 - <alpha> + <alpha> \cdot <slope>"
+    return Part((Term((a, *(item for _, item in learned)), slope),), substituted(template, numbers))
 
 
 def _delta(trace: Trace, index: int, cell: Cell) -> Part:
@@ -173,7 +180,7 @@ def _through(trace: Trace, reader: int, position: int, cell: Cell) -> Iterator[T
         for unit, u, v, i, j in _reached(layer, node.shape, cell):
             yield product(delta_factor(trace, reader, (row, unit, i, j)), weights.factor((unit, cell[1], u, v)))
         return
-    if layer is not None and layer.elementwise:
+    if layer is not None and layer.is_activation:
         derivative = trace.nodes[node.name].derivative
         yield product(delta_factor(trace, reader, cell), factor(f"{node.name}.f'", derivative, cell))
         return

@@ -97,7 +97,7 @@ def diagram(look: Look) -> dict[str, Any]:
         joined = weights is not None and weights.ndim == 2 and len(node.shape) == 1
         if node.layer is not None and not joined:
             of[place] = of[node.inputs[0]]
-            if outputs[node.name].ndim == 2 and node.layer.elementwise:
+            if outputs[node.name].ndim == 2 and node.layer.is_activation:
                 layers[of[place]]["mean"] = _mean(outputs[node.name], shown[of[place]])
             continue
         of[place], units = len(layers), int(numpy.prod(node.shape))

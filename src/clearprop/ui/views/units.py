@@ -8,6 +8,7 @@ from typing import Any
 import numpy
 
 from clearprop.diagnosis import unit_shares
+from clearprop.trace.parts import local_parameters
 from clearprop.trace.quantities import NodeTrace
 from clearprop.ui.views.look import Look
 
@@ -28,12 +29,12 @@ def layers(look: Look) -> dict[str, Any]:
     diagnosis, trace = look.network.diagnose(X, batch.target, **step), look.network.trace(X, batch.target, **step)
     boxes = {node.name: node.layer for node in look.network.graph.nodes}
     found = []
-    for health in diagnosis.layers:
+    for place, health in enumerate(diagnosis.layers):
         node, box = trace.nodes[health.node], boxes[health.node]
         if box is None:
             continue
         histograms = {name: _histogram(value) for name, value in node.quantities() if name in SHOWN}
-        units = _units(box, node, set(health.dead), set(health.saturated))
+        units = _units(box, node, local_parameters(trace, place), set(health.dead), set(health.saturated))
         found.append({**asdict(health), "histograms": histograms, "units": units})
     return {"n_rows": diagnosis.n_rows, "layers": found, "findings": [asdict(item) for item in diagnosis.findings]}
 
@@ -44,12 +45,14 @@ def _histogram(values: Array) -> dict[str, Array]:
     return {"edges": edges, "counts": counts}
 
 
-def _units(box: Any, node: NodeTrace, dead: set[int], saturated: set[int]) -> list[dict[str, Any]]:
+def _units(
+    box: Any, node: NodeTrace, learned: dict[str, Array], dead: set[int], saturated: set[int]
+) -> list[dict[str, Any]]:
     """Return a line for each unit, of the first ones of very many."""
     output = node.output.reshape(len(node.output), -1)[:, :MAX_UNITS].astype(numpy.float64)
     flat = numpy.zeros(output.shape[1])
     if node.derivative is not None:
-        _, flat = unit_shares(box, node.output, node.derivative)
+        _, flat = unit_shares(box, node.output, node.derivative, learned)
     columns = output.mean(axis=0), output.std(axis=0), (output == 0.0).mean(axis=0), flat[: output.shape[1]]
     names = ("mean", "deviation", "zero_share", "saturated_share")
     return [
