@@ -283,3 +283,18 @@ def test_of_very_many_rows_the_first_ones_are_kept(monkeypatch, view):
     problem = client(view).get("/api/state")["problem"]
     assert problem["n_rows"] == 500
     assert problem["title"] == "your program's rows (the first 500 of 1200)"
+
+
+@pytest.mark.parametrize(
+    "rate",
+    [cp.Cosine(0.1), cp.ReduceOnPlateau(0.1), lambda step: 0.1 / (1 + step)],
+    ids=("cosine", "plateau", "function"),
+)
+def test_steps_are_shown_at_the_rate_that_a_schedule_has_reached(view, rate):
+    reports = network().fit(X, Y, optimizer=cp.SGD(rate), epochs=4, batch_size=16, callbacks=[view])
+    entry = "dense_2.b"
+    walk = {step["name"]: step["values"] for step in client(view).get("/api/step?row=0")["steps"]}
+    update, gradient = (numpy.array(walk[f"{entry}.{what}"]) for what in ("update", "gradient"))
+    last = reports[-1].learning_rate or reports[-2].learning_rate
+    numpy.testing.assert_allclose(update, -last * gradient, rtol=1e-5)  # float32
+    assert client(view).get("/api/layers")["findings"] is not None

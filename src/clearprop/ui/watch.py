@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy
@@ -60,6 +61,8 @@ class WatchSession(Session):
         with self.changed:
             run = self.current
             run.n_batches = max(1, report.step // report.epoch)
+            if run.optimizer is not None and report.learning_rate > 0.0:  # a schedule may not know its length here
+                run.optimizer = replace(run.optimizer, learning_rate=report.learning_rate)
             self._touch(reset=run.note(state, 0, report, self.version + 1))
             if self._held:
                 self._rest("paused", state)
