@@ -69,7 +69,7 @@ class Explanation:
     >>> [[factor.value for factor in term.factors] for term in found.terms]
     [[3.0, 2.0], [-1.0, 2.0], [0.0]]
     >>> print(found.substituted.latex)
-    \left[ \mathbf{a}^{(1)} \right]_{0,0} = 3 \cdot 2 + (-1) \cdot 2 + 0 = 4
+    \left[ \mathbf{a}^{(1)} \right]_{0,0} = 3 \cdot 2 + ({-1}) \cdot 2 + 0 = 4
     """
 
     name: str
