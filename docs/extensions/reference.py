@@ -62,9 +62,12 @@ def docstring(module: str) -> str:
     return inspect.getdoc(importlib.import_module(f"clearprop.{module}"))
 
 
+TITLES = {"ui": "The page"}
+
+
 def title(group: str) -> str:
     """Return the heading of a group."""
-    return group.replace("_", " ").capitalize()
+    return TITLES.get(group, group.replace("_", " ").capitalize())
 
 
 def names_in_order(group: str) -> list[str]:

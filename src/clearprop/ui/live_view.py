@@ -27,9 +27,9 @@ HEIGHT = 800  # pixels of the page in a notebook
 class LiveView(Callback):
     """A page that shows a training while it goes on: the user's own network, rows and column names.
 
-    Pass it as a callback to `clearprop.train`, or to ``set_callbacks`` of `MLPClassifier`. It begins to answer at ``url`` at
-    once, and goes on after the training, until `close` or the end of the program. Training never waits for a browser,
-    unless somebody presses pause on the page. Each training is a run of the page.
+    Pass it as a callback to `clearprop.train`, or to ``set_callbacks`` of `MLPClassifier`. It begins to answer at
+    ``url`` at once, and goes on after the training, until `close` or the end of the program. Training never waits for a
+    browser, unless somebody presses pause on the page. Each training is a run of the page.
 
     Parameters
     ----------
