@@ -26,18 +26,11 @@ if TYPE_CHECKING:
     from clearprop.estimators import NetworkRows
     from clearprop.trace import Trace, TraceStep
 
-__all__ = ["PHASES", "run"]
+__all__ = ["run"]
 
 SHOWN = 6  # numbers of a quantity that a terminal shows
 CHECKED = 100  # numbers of each derivative that --check compares, evenly spread
 NOTATIONS = ("clearprop", "larochelle", "ufldl", "cmu", "toronto", "deep_learning_book")
-PHASES = {
-    "forward": "Forward: from the row to the scores",
-    "loss": "Loss",
-    "backward": "Backward: from the loss to the row",
-    "gradient": "Gradients of the parameters",
-    "update": "One step of the optimizer",
-}
 
 
 def _parser() -> Parser:
@@ -141,6 +134,8 @@ def _show(trace: Trace, steps: Sequence[TraceStep], notation: str, errors: Mappi
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from clearprop.trace import PHASES
 
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 160)
     for phase, title in PHASES.items():

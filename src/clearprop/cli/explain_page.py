@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from clearprop.cli.explain import PHASES
 from clearprop.engines import sparse
+from clearprop.trace import PHASES
 
 if TYPE_CHECKING:
     from clearprop.trace import Trace, TraceStep

@@ -5,9 +5,19 @@ from __future__ import annotations
 from clearprop.trace.checks import CellCheck
 from clearprop.trace.formulas import Formula
 from clearprop.trace.notation import NOTATIONS
-from clearprop.trace.passing import trace_pass
 from clearprop.trace.terms import Explanation, Factor, Term
-from clearprop.trace.trace import Trace
-from clearprop.trace.walk import TraceStep
+from clearprop.trace.trace import Trace, trace_pass
+from clearprop.trace.walk import PHASES, TraceStep
 
-__all__ = ["NOTATIONS", "CellCheck", "Explanation", "Factor", "Formula", "Term", "Trace", "TraceStep", "trace_pass"]
+__all__ = [
+    "NOTATIONS",
+    "PHASES",
+    "CellCheck",
+    "Explanation",
+    "Factor",
+    "Formula",
+    "Term",
+    "Trace",
+    "TraceStep",
+    "trace_pass",
+]

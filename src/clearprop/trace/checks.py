@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy
 
 from clearprop.engines.array import ArrayExecutor
 from clearprop.errors import ArgumentError
-from clearprop.trace.parts import Cell, place_of, split_name
-
-if TYPE_CHECKING:
-    from clearprop.trace.trace import Trace
+from clearprop.trace.parts import Cell, place_of
+from clearprop.trace.record import Record, split_name
 
 __all__ = ["CellCheck", "check_cell", "is_derivative"]
 
@@ -46,7 +44,7 @@ class CellCheck:
     error: float
 
 
-def is_derivative(trace: Trace, name: str) -> bool:
+def is_derivative(trace: Record, name: str) -> bool:
     """Return whether a quantity is the derivative of something by a number that can be moved."""
     node, quantity = split_name(name)
     if quantity in DELTAS:
@@ -54,13 +52,13 @@ def is_derivative(trace: Trace, name: str) -> bool:
     return quantity == "f'" or quantity.endswith((".gradient", ".penalty", ".total"))
 
 
-def _codes(trace: Trace) -> set[int]:
+def _codes(trace: Record) -> set[int]:
     """Return the places of the inputs that hold codes: there is nothing between them."""
     nodes = trace.graph.nodes
     return {place for node in nodes if node.layer is not None and node.layer.reads_codes for place in node.inputs}
 
 
-def check_cell(trace: Trace, name: str, cell: Cell) -> CellCheck:
+def check_cell(trace: Record, name: str, cell: Cell) -> CellCheck:
     """Return the number at `cell` of a derivative beside its finite difference; name and cell are checked already."""
     if not is_derivative(trace, name):
         known = ", ".join(item for item in trace if is_derivative(trace, item))
@@ -94,7 +92,7 @@ def _difference(values: Any, cell: Cell, function: Callable[[], float]) -> float
     return (8.0 * (up - down) - (far_up - far_down)) / (12.0 * h)
 
 
-def _by_parameter(trace: Trace, double: ArrayExecutor, name: str, what: str) -> tuple[Any, Callable[[], float]]:
+def _by_parameter(trace: Record, double: ArrayExecutor, name: str, what: str) -> tuple[Any, Callable[[], float]]:
     passed, batch = trace.passed, trace.passed.batch.astype(numpy.float64)
     vector, buffers = passed.parameters.astype(numpy.float64), passed.buffers.astype(numpy.float64)
 
@@ -107,7 +105,7 @@ def _by_parameter(trace: Trace, double: ArrayExecutor, name: str, what: str) -> 
     return double.layout.views(vector)[name], losses
 
 
-def _by_output(trace: Trace, double: ArrayExecutor, index: int) -> tuple[Any, Callable[[], float]]:
+def _by_output(trace: Record, double: ArrayExecutor, index: int) -> tuple[Any, Callable[[], float]]:
     """Return the output of a node and the loss as a function of it: what is computed after it follows."""
     passed, batch = trace.passed, trace.passed.batch.astype(numpy.float64)
     vector, buffers = passed.parameters.astype(numpy.float64), passed.buffers.astype(numpy.float64)
@@ -122,7 +120,7 @@ def _by_output(trace: Trace, double: ArrayExecutor, index: int) -> tuple[Any, Ca
     return output, loss
 
 
-def _slope(trace: Trace, double: ArrayExecutor, index: int, cell: Cell) -> tuple[Any, Callable[[], float]]:
+def _slope(trace: Record, double: ArrayExecutor, index: int, cell: Cell) -> tuple[Any, Callable[[], float]]:
     """Return the input of an activation and its output in a cell as a function of it."""
     passed, batch = trace.passed, trace.passed.batch.astype(numpy.float64)
     vector, buffers = passed.parameters.astype(numpy.float64), passed.buffers.astype(numpy.float64)

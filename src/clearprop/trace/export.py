@@ -5,16 +5,15 @@ from __future__ import annotations
 import html
 import json
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy
 
 from clearprop.engines import sparse
 from clearprop.errors import MissingExtraError
-from clearprop.trace.parts import split_name
-
-if TYPE_CHECKING:
-    from clearprop.trace.trace import Trace
+from clearprop.trace.formulas import quantity_formula
+from clearprop.trace.record import Record, split_name
+from clearprop.trace.walk import walk
 
 __all__ = ["plain", "to_dataframe", "to_dict", "to_html", "to_json", "to_text"]
 
@@ -32,7 +31,7 @@ def plain(value: Any) -> Any:
     return NOT_FINITE.get(float(array), "NaN")
 
 
-def to_text(trace: Trace) -> str:
+def to_text(trace: Record) -> str:
     """Return a line a quantity: its name, shape and norm."""
     lines = [f"loss {trace.loss:.10g}, penalty {trace.penalty:.10g}"]
     for name in trace:
@@ -41,7 +40,7 @@ def to_text(trace: Trace) -> str:
     return "\n".join(lines)
 
 
-def to_dict(trace: Trace, notation: str) -> dict[str, Any]:
+def to_dict(trace: Record, notation: str) -> dict[str, Any]:
     """Return what `Trace.to_dict` promises."""
     program = trace.passed.executor.program
     phases = _phases(trace)
@@ -50,7 +49,7 @@ def to_dict(trace: Trace, notation: str) -> dict[str, Any]:
             "name": name,
             "phase": phases[name],
             "shape": list(trace[name].shape),
-            "formula": trace.formula(name, notation).latex,
+            "formula": quantity_formula(trace, name, notation).latex,
             "values": plain(trace[name]),
         }
         for name in trace
@@ -67,12 +66,12 @@ def to_dict(trace: Trace, notation: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def to_json(trace: Trace, notation: str) -> str:
+def to_json(trace: Record, notation: str) -> str:
     """Return `to_dict` as JSON."""
     return json.dumps(to_dict(trace, notation), allow_nan=False)
 
 
-def to_dataframe(trace: Trace) -> Any:
+def to_dataframe(trace: Record) -> Any:
     """Return a data frame of one number a row."""
     try:
         import pandas
@@ -87,16 +86,16 @@ def to_dataframe(trace: Trace) -> Any:
     return pandas.DataFrame(rows, columns=["quantity", "node", "phase", "cell", "value"])
 
 
-def _phases(trace: Trace) -> dict[str, str]:
+def _phases(trace: Record) -> dict[str, str]:
     """Return in which phase of the pass each quantity is computed; parameters are given before it."""
-    return {**dict.fromkeys(trace, "parameter"), **{step.name: step.phase for step in trace.steps()}}
+    return {**dict.fromkeys(trace, "parameter"), **{step.name: step.phase for step in walk(trace)}}
 
 
-def to_html(trace: Trace) -> str:
+def to_html(trace: Record) -> str:
     """Return a table of the steps, for notebooks."""
     lines = []
-    for step in trace.steps():
-        shown = trace.formula(step.name).mathml
+    for step in walk(trace):
+        shown = quantity_formula(trace, step.name, "clearprop").mathml
         values = numpy.atleast_1d(_dense(trace[step.name]))
         part = numpy.array2string(values[:SHOWN], precision=4, max_line_width=100, threshold=SHOWN * SHOWN, edgeitems=2)
         lines.append(

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from clearprop.trace.boxes import BOXES, PREDICTING, BoxFormula
 from clearprop.trace.notation import Symbols, fill, function_name, operand
-from clearprop.trace.parts import place_of, split_name
+from clearprop.trace.parts import place_of
 from clearprop.trace.plain_text import plain_text
+from clearprop.trace.record import Record, split_name
 from clearprop.trace.rules import DECAY, LOSSES, OPTIMIZERS, PENALTIES, OptimizerFormula
 
 if TYPE_CHECKING:
     from clearprop.graph.finished import GraphNode
     from clearprop.layers import Layer
     from clearprop.penalties import Penalty
-    from clearprop.trace.trace import Trace
 
 __all__ = [
     "Formula",
@@ -70,7 +70,7 @@ class Formula:
         return plain_text(self.mathml)
 
 
-def box_formula(trace: Trace, layer: Layer, columns: bool = False) -> BoxFormula:
+def box_formula(trace: Record, layer: Layer, columns: bool = False) -> BoxFormula:
     """Return the formula of a box; one that is not ours is a function of its inputs by its class's name."""
     known = BOXES if trace.passed.training else {**BOXES, **PREDICTING}
     found = next((known[kind] for kind in type(layer).__mro__ if kind in known), None)
@@ -84,7 +84,7 @@ def box_formula(trace: Trace, layer: Layer, columns: bool = False) -> BoxFormula
     return found.columns if columns and found.columns is not None else found
 
 
-def optimizer_formula(trace: Trace, parameter: str) -> OptimizerFormula:
+def optimizer_formula(trace: Record, parameter: str) -> OptimizerFormula:
     """Return the formula of the step of a parameter; of an optimizer that is not ours only that it has a rule."""
     optimizer = trace.passed.optimizer
     found = [
@@ -104,7 +104,7 @@ def penalty_formula(penalty: Penalty) -> str:
     return PENALTIES.get(type(penalty), f"{function_name(type(penalty).__name__)}'(<w>)")
 
 
-def quantity_formula(trace: Trace, name: str, notation: str) -> Formula:
+def quantity_formula(trace: Record, name: str, notation: str) -> Formula:
     """Return the formula of a quantity, as ``symbol = right-hand side``."""
     symbols = Symbols(trace.graph, notation)
     right = _right_side(trace, name, symbols)
@@ -112,7 +112,7 @@ def quantity_formula(trace: Trace, name: str, notation: str) -> Formula:
     return Formula(f"{left} = {right}" if right else left)
 
 
-def left_side(trace: Trace, name: str, symbols: Symbols) -> str:
+def left_side(trace: Record, name: str, symbols: Symbols) -> str:
     """Return the symbol of a quantity."""
     if name == "loss.prediction":
         return symbols.notation.prediction
@@ -140,7 +140,7 @@ def left_side(trace: Trace, name: str, symbols: Symbols) -> str:
     return rf"\Delta {parameter}" if what == "update" else slot_symbols(trace)[what]
 
 
-def slot_symbols(trace: Trace) -> dict[str, str]:
+def slot_symbols(trace: Record) -> dict[str, str]:
     """Return the symbols of what the optimizer remembers: after the step t, before it, and corrected."""
     named = {}
     for slot in trace.passed.slots:
@@ -151,7 +151,7 @@ def slot_symbols(trace: Trace) -> dict[str, str]:
     return named
 
 
-def _right_side(trace: Trace, name: str, symbols: Symbols) -> str:
+def _right_side(trace: Record, name: str, symbols: Symbols) -> str:
     if name.startswith("loss.") and "loss" not in trace.nodes:
         return _loss(trace, name, symbols)
     node, quantity = split_name(name)
@@ -169,7 +169,7 @@ def _right_side(trace: Trace, name: str, symbols: Symbols) -> str:
     return "" if quantity == traced.symbol else _delta(trace, index, symbols)
 
 
-def _loss(trace: Trace, name: str, symbols: Symbols) -> str:
+def _loss(trace: Record, name: str, symbols: Symbols) -> str:
     loss, scores = trace.passed.executor.program.loss, symbols.output(len(trace.graph.nodes) - 1)
     found = LOSSES.get(type(loss))
     if found is not None:
@@ -180,7 +180,7 @@ def _loss(trace: Trace, name: str, symbols: Symbols) -> str:
     return f"{function_name(type(loss).__name__)}({scores}, {symbols.notation.target})"
 
 
-def _loss_markers(trace: Trace, scores: str, symbols: Symbols) -> dict[str, str]:
+def _loss_markers(trace: Record, scores: str, symbols: Symbols) -> dict[str, str]:
     loss, target = trace.passed.executor.program.loss, symbols.notation.target
     smoothing = getattr(loss, "label_smoothing", 0.0)
     if smoothing:
@@ -189,7 +189,7 @@ def _loss_markers(trace: Trace, scores: str, symbols: Symbols) -> dict[str, str]
     return {**symbols.of_layer(loss), "s": scores, "p": symbols.notation.prediction, "t": target}
 
 
-def _delta(trace: Trace, index: int, symbols: Symbols) -> str:
+def _delta(trace: Record, index: int, symbols: Symbols) -> str:
     """Return what arrives at a node: the loss's gradient, or the sum over those that read it."""
     parts = []
     if index == len(trace.graph.nodes) - 1:
@@ -210,12 +210,12 @@ def _delta(trace: Trace, index: int, symbols: Symbols) -> str:
     return " + ".join(parts)
 
 
-def _share(trace: Trace, weight: str) -> str:
+def _share(trace: Record, weight: str) -> str:
     """Return what the weight of a row is divided by all of them."""
     return r"\frac{1}{n}" if trace.passed.batch.weight is None else rf"\frac{{{weight}}}{{\sum_j w_j}}"
 
 
-def _parameter(trace: Trace, node: str, local: str, what: str, symbols: Symbols) -> str:
+def _parameter(trace: Record, node: str, local: str, what: str, symbols: Symbols) -> str:
     executor, optimizer = trace.passed.executor, trace.passed.optimizer
     full = f"{node}.{local}"
     parameter = symbols.parameter(full)
@@ -254,7 +254,7 @@ def _parameter(trace: Trace, node: str, local: str, what: str, symbols: Symbols)
     return fill(template, known) + _where_g(template, clips, total)
 
 
-def constrained(trace: Trace, name: str, update: str, added: str, subtracted: str) -> str:
+def constrained(trace: Record, name: str, update: str, added: str, subtracted: str) -> str:
     """Return an update within its constraint; the parameter is given as it is added and as it is subtracted."""
     constraint = trace.passed.executor.constraints.get(name)
     if constraint is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy
 
@@ -23,9 +23,7 @@ from clearprop.trace.parts import (
     pass_back,
     product,
 )
-
-if TYPE_CHECKING:
-    from clearprop.trace.trace import Trace
+from clearprop.trace.record import Record
 
 __all__ = ["box_numbers", "forward_terms", "parameters_at", "window_pixel"]
 
@@ -45,7 +43,7 @@ ONE_BY_ONE = {  # an output as a function of one input, of parameters and of sta
 }
 
 
-def forward_terms(trace: Trace, index: int, cell: Cell) -> Part:
+def forward_terms(trace: Record, index: int, cell: Cell) -> Part:
     """Return the terms of a cell of a node's output."""
     node = trace.graph.nodes[index]
     layer = node.layer
@@ -65,7 +63,7 @@ def forward_terms(trace: Trace, index: int, cell: Cell) -> Part:
     return _whatever_matters(trace, index, cell)
 
 
-def _products(trace: Trace, index: int, layer: Any, cell: Cell) -> Iterator[Term]:
+def _products(trace: Record, index: int, layer: Any, cell: Cell) -> Iterator[Term]:
     """Yield input times weight, and the bias."""
     node = trace.graph.nodes[index]
     row, unit = cell[0], cell[1]
@@ -101,7 +99,7 @@ def window_pixel(layer: boxes.Conv2D, shape: tuple[int, ...], place: Cell, offse
     return (i, j) if 0 <= i < shape[1] and 0 <= j < shape[2] else None
 
 
-def _selected(trace: Trace, index: int, cell: Cell) -> Iterator[Term]:
+def _selected(trace: Record, index: int, cell: Cell) -> Iterator[Term]:
     """Yield the inputs that a sum, a mean or a choice takes, with their weights: the slopes of a linear box."""
     dxs, _ = pass_back(trace, index, _unit(trace, index, cell))
     for source, dx in zip(trace.graph.nodes[index].inputs, dxs, strict=True):
@@ -112,14 +110,14 @@ def _selected(trace: Trace, index: int, cell: Cell) -> Iterator[Term]:
             yield product(output_factor(trace, source, at), *(() if weight == 1.0 else (Factor("weight", weight),)))
 
 
-def _unit(trace: Trace, index: int, cell: Cell) -> Any:
+def _unit(trace: Record, index: int, cell: Cell) -> Any:
     """Return the gradient that is 1 in one cell of a node's output."""
     unit = numpy.zeros_like(trace.passed.forward.outputs[index])
     unit[cell] = 1.0
     return unit
 
 
-def _one_by_one(trace: Trace, index: int, layer: Any, cell: Cell) -> Part:
+def _one_by_one(trace: Record, index: int, layer: Any, cell: Cell) -> Part:
     node = trace.graph.nodes[index]
     x, h = output_factor(trace, node.inputs[0], cell), output_factor(trace, index, cell)
     known = [("x", x), *((name, p) for name, p in parameters_at(trace, index, cell))]
@@ -144,7 +142,7 @@ def _one_by_one(trace: Trace, index: int, layer: Any, cell: Cell) -> Part:
     return Part((Term(tuple(item for _, item in known), h.value),), substituted(template, numbers))
 
 
-def box_numbers(trace: Trace, index: int, cell: Cell) -> dict[str, Any]:
+def box_numbers(trace: Record, index: int, cell: Cell) -> dict[str, Any]:
     """Return the numbers of a box that are no cells of a trace: its fields, SELU's constants, RReLU's slope."""
     layer, derivative = trace.graph.nodes[index].layer, list(trace.nodes.values())[index].derivative
     numbers: dict[str, Any] = {"lambda": SELU_SCALE, "alpha": SELU_ALPHA, "r": "r"}
@@ -153,7 +151,7 @@ def box_numbers(trace: Trace, index: int, cell: Cell) -> dict[str, Any]:
     return {**numbers, **Symbols(trace.graph, "clearprop").of_layer(layer)}
 
 
-def parameters_at(trace: Trace, index: int, cell: Cell) -> Iterator[tuple[str, Factor]]:
+def parameters_at(trace: Record, index: int, cell: Cell) -> Iterator[tuple[str, Factor]]:
     """Yield what a box has learned for one place of a row."""
     shape = trace.graph.nodes[index].shape
     for local in local_parameters(trace, index):
@@ -162,7 +160,7 @@ def parameters_at(trace: Trace, index: int, cell: Cell) -> Iterator[tuple[str, F
         yield local, seen.factor(place) if len(shape) == len(seen.value.shape) else seen.factor(cell[1:])
 
 
-def _whatever_matters(trace: Trace, index: int, cell: Cell) -> Part:
+def _whatever_matters(trace: Record, index: int, cell: Cell) -> Part:
     """Return one term of all numbers of the row on which the output depends, where no rule says more."""
     node = trace.graph.nodes[index]
     dxs, gradients = pass_back(trace, index, _unit(trace, index, cell))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy
 
@@ -10,15 +10,13 @@ from clearprop.losses import Quantile, SparseReconstruction
 from clearprop.trace.formulas import substituted
 from clearprop.trace.notation import Symbols, function_name, number, operand
 from clearprop.trace.parts import Cell, Factor, Part, Term, cells, factor, joined, product
+from clearprop.trace.record import Record
 from clearprop.trace.rules import LOSSES, LossFormula
-
-if TYPE_CHECKING:
-    from clearprop.trace.trace import Trace
 
 __all__ = ["at_scores", "loss_terms", "prediction_terms"]
 
 
-def prediction_terms(trace: Trace, cell: Cell) -> Part:
+def prediction_terms(trace: Record, cell: Cell) -> Part:
     """Return the link of a score, or of all scores of the row."""
     last = trace.graph.output.name
     loss, scores, (row, column) = trace.passed.executor.program.loss, trace.scores, cell
@@ -40,7 +38,7 @@ def prediction_terms(trace: Trace, cell: Cell) -> Part:
     return Part((Term(factors, value),), substituted(template, numbers))
 
 
-def loss_terms(trace: Trace, cell: Cell) -> Part:
+def loss_terms(trace: Record, cell: Cell) -> Part:
     """Return the loss of a row: what its outputs add to it, or a function of all of them."""
     (row,) = cell
     loss, value = trace.passed.executor.program.loss, float(trace.losses[row])
@@ -53,7 +51,7 @@ def loss_terms(trace: Trace, cell: Cell) -> Part:
     return Part((Term(factors, value),), joined([text for text in outputs if text]) or "0")
 
 
-def _output(trace: Trace, found: LossFormula, row: int, column: int) -> str:
+def _output(trace: Record, found: LossFormula, row: int, column: int) -> str:
     """Return what an output adds to the loss of a row, with numbers."""
     loss = trace.passed.executor.program.loss
     target = _target(trace, row, column)
@@ -67,7 +65,7 @@ def _output(trace: Trace, found: LossFormula, row: int, column: int) -> str:
     return substituted(template or "", numbers)
 
 
-def _target(trace: Trace, row: int, column: int) -> float:
+def _target(trace: Record, row: int, column: int) -> float:
     """Return the target of an output, that of a class as 0 or 1, smoothed where the loss does so."""
     loss, target = trace.passed.executor.program.loss, trace.passed.batch.target
     if target.shape == trace.scores.shape and not getattr(loss, "label_smoothing", 0.0):
@@ -75,11 +73,11 @@ def _target(trace: Trace, row: int, column: int) -> float:
     return float(trace.prediction[row, column]) - _slope(trace, (row, column))
 
 
-def _slope(trace: Trace, cell: Cell) -> float:
+def _slope(trace: Record, cell: Cell) -> float:
     return float(trace.passed.executor.program.loss.gradient(numpy, trace.scores, trace.passed.batch.target)[cell])
 
 
-def at_scores(trace: Trace, cell: Cell) -> tuple[Term, str]:
+def at_scores(trace: Record, cell: Cell) -> tuple[Term, str]:
     """Return the share of the row times the derivative of its loss."""
     loss, batch, node = trace.passed.executor.program.loss, trace.passed.batch, trace.graph.output.name
     share, slope = float(batch.shares()[cell[0]]), _slope(trace, cell)

@@ -6,12 +6,10 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from clearprop.trace.quantities import DELTA_NAMES
-
-if TYPE_CHECKING:
-    from clearprop.trace.trace import Trace
+from clearprop.trace.record import Record
 
 __all__ = [
     "Cell",
@@ -29,7 +27,6 @@ __all__ = [
     "pass_back",
     "place_of",
     "product",
-    "split_name",
 ]
 
 Array = Any
@@ -98,41 +95,35 @@ class Named:
         return factor(self.name, self.value, cell)
 
 
-def split_name(name: str) -> tuple[str, str]:
-    """Return the node and the quantity that a name such as ``"dense_1.W.gradient"`` consists of."""
-    node, _, quantity = name.partition(".")
-    return node, quantity
-
-
-def place_of(trace: Trace, node: str) -> int:
+def place_of(trace: Record, node: str) -> int:
     """Return the position of a node in the graph."""
     return list(trace.nodes).index(node)
 
 
-def output_factor(trace: Trace, index: int, cell: Cell) -> Factor:
+def output_factor(trace: Record, index: int, cell: Cell) -> Factor:
     """Return a number of a node's output."""
     node = list(trace.nodes.values())[index]
     return factor(f"{node.name}.{node.symbol}", node.output, cell)
 
 
-def delta_factor(trace: Trace, index: int, cell: Cell) -> Factor:
+def delta_factor(trace: Record, index: int, cell: Cell) -> Factor:
     """Return a number of the gradient at a node's output."""
     node = list(trace.nodes.values())[index]
     return factor(f"{node.name}.{DELTA_NAMES[node.symbol]}", node.delta, cell)
 
 
-def local_parameters(trace: Trace, index: int) -> dict[str, Array]:
+def local_parameters(trace: Record, index: int) -> dict[str, Array]:
     """Return the parameters that a node uses, its own or another's, by local name."""
     views = trace.passed.executor.layout.views(trace.passed.parameters)
     return {local: views[name] for local, name in trace.graph.names()[index].items()}
 
 
-def parameter(trace: Trace, index: int, local: str) -> Named:
+def parameter(trace: Record, index: int, local: str) -> Named:
     """Return a parameter that a node uses."""
     return Named(trace.graph.names()[index][local], local_parameters(trace, index)[local])
 
 
-def pass_back(trace: Trace, index: int, dh: Array) -> tuple[tuple[Array | None, ...], dict[str, Array]]:
+def pass_back(trace: Record, index: int, dh: Array) -> tuple[tuple[Array | None, ...], dict[str, Array]]:
     """Return what a node's backward rule makes of a gradient at its output."""
     layer, context = trace.graph.nodes[index].layer, trace.passed.forward.contexts[index]
     assert layer is not None

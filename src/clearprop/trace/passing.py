@@ -13,15 +13,15 @@ from clearprop.optimizers import Optimizer
 from clearprop.schedules import ReduceOnPlateau
 from clearprop.state import TrainState
 from clearprop.trace.quantities import DELTA_NAMES, NodeTrace, ParameterTrace, TracedPass
-from clearprop.trace.trace import Trace
+from clearprop.trace.record import Record
 from clearprop.validation import check_instance
 
-__all__ = ["pass_again", "trace_pass"]
+__all__ = ["pass_again", "record_pass"]
 
 Array = Any
 
 
-def trace_pass(
+def record_pass(
     executor: ArrayExecutor,
     w: Array,
     buffers: Array,
@@ -31,8 +31,8 @@ def trace_pass(
     seed: int,
     optimizer: Optimizer,
     state: TrainState | None,
-) -> Trace:
-    """Return the trace of one pass at the parameters `w`; see `Network.trace`. Nothing it is given changes."""
+) -> Record:
+    """Return the record of one pass at the parameters `w`; see `Network.trace`. Nothing it is given changes."""
     _check_names(executor)
     check_instance("trace", "optimizer", optimizer, Optimizer, "Adam(1e-3)")
     state = _checked(state, w, optimizer) or TrainState(w, buffers, optimizer.new_slots(numpy, w), seed=seed)
@@ -64,8 +64,8 @@ def pass_again(
     optimizer: Optimizer,
     rate: Any,
     slots: dict[str, Array],
-) -> Trace:
-    """Return the trace of what `TracedPass` lists, whose arrays become its own; copies of a trace are made so."""
+) -> Record:
+    """Return the record of what `TracedPass` lists, whose arrays become its own."""
     executor = ArrayExecutor(program)
     dense = not any(sparse(x) for x in batch.inputs)  # dx of a sparse input would be dense
     data, forward, backward = executor.passes(
@@ -97,7 +97,7 @@ def pass_again(
         )
     loss, scores = executor.program.loss, forward.outputs[-1]
     values, prediction = loss.values(numpy, scores, batch.target), loss.prediction(numpy, scores)
-    return Trace(nodes, data, penalty, scores, prediction, values, passed)
+    return Record(nodes, data, penalty, scores, prediction, values, passed)
 
 
 def _check_names(executor: ArrayExecutor) -> None:

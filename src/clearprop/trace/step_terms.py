@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy
 
 from clearprop.trace.formulas import constrained, optimizer_formula, penalty_formula, substituted
 from clearprop.trace.notation import Symbols, number, operand
 from clearprop.trace.parts import Cell, Factor, Part, Term, factor, product
-
-if TYPE_CHECKING:
-    from clearprop.trace.trace import Trace
+from clearprop.trace.record import Record
 
 __all__ = ["step_terms"]
 
 
-def step_terms(trace: Trace, node: str, local: str, what: str, cell: Cell) -> Part:
+def step_terms(trace: Record, node: str, local: str, what: str, cell: Cell) -> Part:
     """Return the terms of a cell on the way from the gradient of the penalty to the update."""
     passed, name, traced = trace.passed, f"{node}.{local}", trace.nodes[node].parameters[local]
     symbols, value = Symbols(trace.graph, "clearprop"), float(trace[f"{node}.{local}.{what}"][cell])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy
 
@@ -28,12 +28,9 @@ from clearprop.trace.parts import (
     pass_back,
     place_of,
     product,
-    split_name,
 )
+from clearprop.trace.record import Record, split_name
 from clearprop.trace.step_terms import step_terms
-
-if TYPE_CHECKING:
-    from clearprop.trace.trace import Trace
 
 __all__ = ["Explanation", "Factor", "Term", "explain"]
 
@@ -97,7 +94,7 @@ class Explanation:
         }  # fmt: skip
 
 
-def explain(trace: Trace, name: str, cell: Cell, notation: str) -> Explanation:
+def explain(trace: Record, name: str, cell: Cell, notation: str) -> Explanation:
     """Return where the number at `cell` of a quantity comes from; the name and the cell are checked already."""
     value = float(trace[name][cell])
     part = _part(trace, name, cell)
@@ -113,7 +110,7 @@ def _sum_of_products(terms: tuple[Term, ...]) -> str:
     return joined([r" \cdot ".join(operand(factor.value) for factor in term.factors) for term in terms]) or "0"
 
 
-def _part(trace: Trace, name: str, cell: Cell) -> Part:
+def _part(trace: Record, name: str, cell: Cell) -> Part:
     """Return the terms of a cell."""
     if name.startswith("loss.") and "loss" not in trace.nodes:
         return prediction_terms(trace, cell) if name == "loss.prediction" else loss_terms(trace, cell)
@@ -131,7 +128,7 @@ def _part(trace: Trace, name: str, cell: Cell) -> Part:
     return _derivative(trace, index, cell) if quantity == "f'" else _delta(trace, index, cell)
 
 
-def _derivative(trace: Trace, index: int, cell: Cell) -> Part:
+def _derivative(trace: Record, index: int, cell: Cell) -> Part:
     node = trace.graph.nodes[index]
     assert node.layer is not None
     (source,) = node.inputs
@@ -149,7 +146,7 @@ def _derivative(trace: Trace, index: int, cell: Cell) -> Part:
     return Part((Term((a, *(item for _, item in learned)), slope),), substituted(template, numbers))
 
 
-def _delta(trace: Trace, index: int, cell: Cell) -> Part:
+def _delta(trace: Record, index: int, cell: Cell) -> Part:
     terms: list[Term] = []
     latex = ""
     if index == len(trace.graph.nodes) - 1:
@@ -165,7 +162,7 @@ def _delta(trace: Trace, index: int, cell: Cell) -> Part:
     return Part(tuple(terms), latex)
 
 
-def _through(trace: Trace, reader: int, position: int, cell: Cell) -> Iterator[Term]:
+def _through(trace: Record, reader: int, position: int, cell: Cell) -> Iterator[Term]:
     """Yield what the gradient at a box's output contributes to a cell of one of its inputs."""
     node = trace.graph.nodes[reader]
     layer, row = node.layer, cell[0]
@@ -203,7 +200,7 @@ def _scale(scale: float) -> tuple[Factor, ...]:
     return () if scale == 1.0 else (Factor("1/sqrt(n_in)", scale),)
 
 
-def _unit_passes(trace: Trace, index: int, row: int | None) -> Iterator[tuple[Cell, Any, Any]]:
+def _unit_passes(trace: Record, index: int, row: int | None) -> Iterator[tuple[Cell, Any, Any]]:
     """Yield the backward pass of each unit gradient at a box's output that counts: its cell, dx and gradients.
 
     The pass is linear in the gradient at the output, so the passes of its cells are the slopes of the output by all
@@ -221,7 +218,7 @@ def _unit_passes(trace: Trace, index: int, row: int | None) -> Iterator[tuple[Ce
         yield cell, *pass_back(trace, index, unit)
 
 
-def _gradient(trace: Trace, name: str, cell: Cell) -> Part:
+def _gradient(trace: Record, name: str, cell: Cell) -> Part:
     """Return the terms of a parameter's gradient, over the rows and over the nodes that use the parameter."""
     terms: list[Term] = []
     note = ""
@@ -234,7 +231,7 @@ def _gradient(trace: Trace, name: str, cell: Cell) -> Part:
     return Part(tuple(terms), note=note)
 
 
-def _gradient_at(trace: Trace, index: int, local: str, cell: Cell) -> tuple[list[Term], bool]:
+def _gradient_at(trace: Record, index: int, local: str, cell: Cell) -> tuple[list[Term], bool]:
     node = trace.graph.nodes[index]
     layer, n_rows = node.layer, trace.passed.batch.n_rows
     delta: Any = trace.nodes[node.name].delta

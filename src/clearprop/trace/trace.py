@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from clearprop.errors import ArgumentError, UnknownNameError
-from clearprop.graph import Graph
+from clearprop.engines import Batch
+from clearprop.engines.array import ArrayExecutor
+from clearprop.errors import ArgumentError
 from clearprop.trace import export
 from clearprop.trace.checks import CellCheck, check_cell, is_derivative
 from clearprop.trace.formulas import Formula, quantity_formula
-from clearprop.trace.parts import Cell, split_name
-from clearprop.trace.quantities import NodeTrace, TracedPass
+from clearprop.trace.parts import Cell
+from clearprop.trace.passing import pass_again, record_pass
+from clearprop.trace.record import Record
 from clearprop.trace.terms import Explanation, explain
 from clearprop.trace.walk import TraceStep, walk
 from clearprop.validation import show
 
-__all__ = ["Trace"]
+__all__ = ["Trace", "trace_pass"]
 
 Array = Any
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Trace(Mapping[str, Any]):
+class Trace(Record):
     r"""One forward and one backward pass and the optimizer's step, every quantity by name.
 
     ``trace["dense_1.delta"]`` reads a quantity, ``list(trace)`` names them. At each node: the output, called ``a``, of
@@ -67,43 +69,10 @@ class Trace(Mapping[str, Any]):
     True
     """
 
-    nodes: Mapping[str, NodeTrace]
-    loss: float
-    penalty: float
-    scores: Array
-    prediction: Array
-    losses: Array
-    passed: TracedPass
-
-    __eq__ = object.__eq__  # that of mappings asks arrays for one truth value
-    __hash__ = object.__hash__
-
-    def __getitem__(self, name: str) -> Array:
-        node, quantity = split_name(name) if isinstance(name, str) else ("", "")
-        known = self._quantities(node)
-        if quantity not in known:
-            names = [f"{node}.{item}" for item in known] or [*self.nodes, "loss"]
-            raise UnknownNameError(f"trace: no quantity {name!r}; known are {', '.join(names)}.")
-        return known[quantity]
-
-    def _quantities(self, node: str) -> dict[str, Array]:
-        if node in self.nodes:
-            return dict(self.nodes[node].quantities())
-        return {"prediction": self.prediction, "values": self.losses} if node == "loss" else {}
-
-    def __iter__(self) -> Iterator[str]:
-        places = [*self.nodes, *([] if "loss" in self.nodes else ["loss"])]
-        return (f"{node}.{quantity}" for node in places for quantity in self._quantities(node))
-
     def __reduce__(self) -> tuple[Any, ...]:
-        from clearprop.trace.passing import pass_again  # which makes traces
-
         passed = self.passed
         given = (passed.parameters, passed.buffers, passed.batch, passed.training, passed.seed, passed.step)
-        return pass_again, (passed.executor.program, *given, passed.optimizer, passed.rate, passed.slots)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return _again, (passed.executor.program, *given, passed.optimizer, passed.rate, passed.slots)
 
     def __str__(self) -> str:
         return export.to_text(self)
@@ -205,8 +174,12 @@ class Trace(Mapping[str, Any]):
     def _repr_html_(self) -> str:
         return export.to_html(self)
 
-    @property
-    def graph(self) -> Graph:
-        """The graph that was passed through."""
-        graph: Graph = self.passed.executor.graph
-        return graph
+
+def trace_pass(executor: ArrayExecutor, w: Array, buffers: Array, batch: Batch, **how: Any) -> Trace:
+    """Return the trace of one pass at the parameters `w`, as `record_pass` makes it."""
+    return Trace(**vars(record_pass(executor, w, buffers, batch, **how)))
+
+
+def _again(*given: Any) -> Trace:
+    """Return the trace of a pass that is made again: copies of a trace are made so."""
+    return Trace(**vars(pass_again(*given)))

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from clearprop.trace.quantities import DELTA_NAMES, NodeTrace
+from clearprop.trace.record import Record
 
-if TYPE_CHECKING:
-    from clearprop.trace.trace import Trace
+__all__ = ["PHASES", "TraceStep", "walk"]
 
-__all__ = ["TraceStep", "walk"]
-
+PHASES = {
+    "forward": "Forward: from the row to the scores",
+    "loss": "Loss",
+    "backward": "Backward: from the loss to the row",
+    "gradient": "Gradients of the parameters",
+    "update": "One step of the optimizer",
+}
 TITLES = {
     "x": "Input: the row as the network reads it", "a": "Output of {box}: {node}", "h": "Activation {box}: {node}",
     "f'": "Slope of {box} at its input", "delta": "Gradient of the loss at the output of {node}",
@@ -52,7 +56,7 @@ class TraceStep:
     shape: tuple[int, ...]
 
 
-def walk(trace: Trace) -> Iterator[TraceStep]:
+def walk(trace: Record) -> Iterator[TraceStep]:
     """Yield the steps of a pass in the order of their computation."""
     nodes = list(trace.nodes.values())
     for node in nodes:
@@ -75,7 +79,7 @@ def walk(trace: Trace) -> Iterator[TraceStep]:
                         yield _step(trace, node, f"{local}.{what}", phase)
 
 
-def _step(trace: Trace, node: NodeTrace, quantity: str, phase: str) -> TraceStep:
+def _step(trace: Record, node: NodeTrace, quantity: str, phase: str) -> TraceStep:
     name = f"{node.name}.{quantity}"
     return TraceStep(name, node.name, node.box, phase, _title(node, quantity), tuple(trace[name].shape))
 
