@@ -40,7 +40,11 @@ def check_real(
     `closed` is ``"both"``, ``"left"``, ``"right"`` or ``"neither"``; infinite values are never accepted.
     """
     left, right = closed in ("both", "left"), closed in ("both", "right")
-    fine = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    fine = isinstance(value, Real) and not isinstance(value, bool)
+    try:
+        fine = fine and math.isfinite(value)
+    except OverflowError:  # an integer beyond the largest float
+        fine = False
     if fine:
         fine = (low <= value if left else low < value) and (value <= high if right else value < high)
     if not fine:

@@ -181,6 +181,8 @@ def test_only_the_last_runs_are_kept(session):
         ({"optimizer": 3}, "optimizer must be one of"),
         ({"learning_rate": 0}, "learning_rate must be a finite number > 0"),
         ({"learning_rate": 1e9}, "learning_rate must be a finite number > 0 and <= 1e"),
+        ({"learning_rate": 10**400}, "learning_rate must be a finite number > 0"),
+        ({"pace": 1e-300}, "pace must be a finite number >= 0.001"),
         ({"batch_size": 2**17}, "batch_size must be at most 65536"),
         ({"max_epochs": 10**9}, "max_epochs must be at most 1000000"),
         ({"data_seed": -1}, "data_seed must be an integer >= 0"),
@@ -284,6 +286,23 @@ def test_a_view_of_the_past_needs_a_recorded_epoch(session):
 def test_numbers_that_json_has_not_are_texts():
     value = {"a": [math.nan, numpy.float32(math.inf)], "b": numpy.array([[-math.inf, 0.1]]), "c": (1, None, "x")}
     assert json.loads(encode(value)) == {"a": ["NaN", "Infinity"], "b": [["-Infinity", 0.1]], "c": [1, None, "x"]}
+
+
+def test_texts_that_utf_8_has_not_come_through_json():
+    assert json.loads(encode({"\ud800": "a\udfff\x00"}).decode()) == {"\ud800": "a\udfff\x00"}
+
+
+def test_a_training_that_fails_leaves_the_page_alive(session, monkeypatch, caplog):
+    def fail(*arguments):
+        raise MemoryError("no room")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(session.learner, "advance", fail)
+        run = train(session)
+    assert (run.status, run.message) == ("finished", "ended by MemoryError: no room")
+    assert "training on the page failed" in caplog.text
+    session.control("rewind")
+    assert train(session).history.curve["epoch"] == [1, 2, 3, 4, 5, 6]
 
 
 def test_closing_while_it_trains_ends_the_thread():

@@ -23,7 +23,7 @@ def encode(value: Any) -> bytes:
         text = _dump(value)
     except ValueError:  # a number that JSON has not
         text = _dump(_named(value))
-    return text.encode()
+    return text.encode(errors="backslashreplace")  # half of a surrogate pair is written as JSON's escape of it
 
 
 def _dump(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Sequence
@@ -205,6 +206,9 @@ class LiveSession(Session):
                 report, status, message = None, "diverged", str(error)
             except ClearpropError as error:
                 report, status, message = None, "finished", str(error)
+            except Exception as error:  # whoever waits for this thread must not wait for ever
+                logging.getLogger("clearprop.ui").exception("training on the page failed")
+                report, status, message = None, "finished", f"ended by {type(error).__name__}: {error}"
             with self.changed:
                 self._busy = False
                 self._note(goal, report, status, message)

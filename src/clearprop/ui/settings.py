@@ -17,6 +17,7 @@ __all__ = ["CHOICES", "FREE", "LIMITS", "Settings"]
 
 # "logistic" is another name of "sigmoid"
 CHOICES = {"activations": sorted(set(ACTIVATIONS) - {"logistic"}), "optimizers": sorted(OPTIMIZERS)}
+MIN_PACE = 1e-3  # epochs a second
 LIMITS = {"layers": 8, "units": 512, "epochs": 1_000_000, "batch": 65_536, "seed": 2**53 - 1}
 FREE = ("stop_loss", "max_epochs", "pace")  # what may change without another run
 
@@ -94,7 +95,7 @@ class Settings:
         if self.stop_loss is not None:
             check_real("settings", "stop_loss", self.stop_loss)
         if self.pace is not None:
-            check_real("settings", "pace", self.pace, low=0.0, high=1e6, closed="right")
+            check_real("settings", "pace", self.pace, low=MIN_PACE, high=1e6)
 
     def _check_count(self, name: str, low: int, high: int) -> None:
         value = check_integer("settings", name, getattr(self, name), minimum=low)

@@ -31,7 +31,7 @@ export class SettingsForm {
       l2: real(0, { required: true }),
       stop_loss: real(0, { placeholder: "never" }),
       max_epochs: integer(1, 1000000),
-      pace: real(0, { placeholder: "no limit" }),
+      pace: real(0.001, { placeholder: "no limit" }),
     };
     const { controls } = this;
     for (const [name, control] of Object.entries(controls)) {

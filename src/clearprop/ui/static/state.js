@@ -37,7 +37,7 @@ const SETTINGS = {
   l2: real(0, 1e6),
   stop_loss: real(0, 1e9),
   max_epochs: integer(1, 1e6),
-  pace: real(0, 1e6),
+  pace: real(0.001, 1e6),
 };
 
 const PLACES = {
