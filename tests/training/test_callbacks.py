@@ -149,8 +149,9 @@ class Seen(cp.Callback):
 def test_callbacks_see_the_rows_and_the_optimizer():
     seen, optimizer = Seen(), cp.SGD(0.1)
     frame = pandas.DataFrame(X, columns=["a", 7])
-    network().fit(frame, Y, optimizer=optimizer, epochs=1, validation=0.25, callbacks=[seen])
+    reports = network().fit(frame, Y, optimizer=optimizer, epochs=1, validation=0.25, callbacks=[seen])
     context = seen.context
+    assert context.state is reports[-1].state
     assert (context.rows.n_rows, context.held_out.n_rows) == (6, 2)
     assert sorted(map(tuple, numpy.concatenate([context.rows.inputs[0], context.held_out.inputs[0]]))) == sorted(
         map(tuple, X.astype(numpy.float32))
@@ -169,4 +170,5 @@ def test_callbacks_of_estimators_see_what_the_network_reads():
     model.set_callbacks(seen).fit(pandas.DataFrame(X, columns=["a", "b"]), Y)
     assert (seen.context.rows.n_rows, seen.context.held_out.n_rows) == (6, 2)
     assert isinstance(seen.context.optimizer, cp.Adam)
+    assert (seen.context.state.epoch, seen.context.state.parameters is model.network_.vector) == (1, True)
     assert seen.context.columns == ("a", "b")

@@ -11,7 +11,7 @@ import numpy
 import pandas
 import pytest
 import scipy.sparse
-from page_client import Client, wait_until
+from page_client import Client, in_threads, wait_until
 from sklearn.base import clone
 from test_recording import entries
 
@@ -218,6 +218,55 @@ def test_leaving_the_loop_early_is_an_end(view):
     assert view.session.current.message is None
 
 
+def test_a_training_left_open_gives_way_to_the_next(view):
+    reports = cp.train(network(), X, Y, epochs=9, callbacks=[view])
+    next(reports), next(reports)
+    network().fit(X, Y, epochs=3, callbacks=[view])
+    next(reports)
+    reports.close()
+    left, last = view.session.runs.values()
+    assert (left.status, left.message, left.present.state.epoch) == ("finished", "left for another training", 2)
+    assert (last.status, last.message, last.present.state.epoch) == ("finished", None, 3)
+
+
+def test_trainings_in_threads_do_not_mix(view):
+    nets = [network(seed=seed) for seed in range(3)]
+    in_threads(3, lambda place: nets[place].fit(X, Y, epochs=20, callbacks=[view]))
+    assert list(view.session.runs) == ["1", "2", "3"]
+    for number, net in enumerate(nets):
+        alone = network(seed=number)
+        alone.fit(X, Y, epochs=20)
+        assert net.vector.tobytes() == alone.vector.tobytes()
+    last = view.session.current
+    assert last.status == "finished"
+    assert last.present.state.parameters.tobytes() in {net.vector.tobytes() for net in nets}
+
+
+def test_a_training_that_goes_on_begins_where_it_was(view):
+    net, rest = network(), {"optimizer": cp.SGD(0.1, momentum=0.9), "callbacks": [view]}
+    state = net.fit(X, Y, epochs=2, **rest)[-1].state
+    before = state.copy()
+    net.fit(X, Y, epochs=3, state=state, **rest)
+    history = view.session.current.history
+    assert sorted(history.snapshots) == [2, 3, 4, 5]
+    start = history.snapshots[2].state
+    assert start.step == before.step
+    assert {name: slot.tolist() for name, slot in start.slots.items()} == {
+        name: slot.tolist() for name, slot in before.slots.items()
+    }
+
+
+def test_columns_of_one_name_and_classes_that_json_has_not_are_told_apart(view):
+    network().fit(pandas.DataFrame(3 * X, columns=["a", "a", "a (2)"]), Y, epochs=1, callbacks=[view])
+    page = client(view)
+    assert page.get("/api/state")["problem"]["columns"] == ["a", "a (2)", "a (2) (2)"]
+    assert page.get("/api/live?x=a+(2)&y=a")["surface"]["x_name"] == "a (2)"
+    days = numpy.array(["2020-01-31", "2021-01-31"], dtype="datetime64[D]")
+    model = cp.MLPClassifier(4, solver="lbfgs", max_iter=200, random_state=0).set_callbacks(view)
+    model.fit(X, days[Y])
+    assert page.get("/api/state")["problem"]["classes"] == ["2020-01-31", "2021-01-31"]
+
+
 def test_early_stopping_ends_with_the_best_epoch(view):
     net = network()
     stopping = cp.EarlyStopping(patience=2)
@@ -239,8 +288,25 @@ def test_a_notebook_shows_the_recorded_page(view):
 
 
 def test_the_page_says_that_there_is_no_training_yet(view):
-    answer = client(view).get("/api/state", 404)
-    assert "there is no training yet" in answer["error"]
+    page = client(view)
+    answers = [page.get(f"/api/{path}", 404) for path in ("state", "live", "events?after=5", "record")]
+    answers += [page.post("/api/control", {"action": action}, 404) for action in ("pause", "play", "stop")]
+    assert all("there is no training yet" in answer["error"] for answer in answers)
+
+
+def test_wide_networks_are_looked_at_in_parts(monkeypatch, view):
+    monkeypatch.setattr("clearprop.ui.views.look.MAX_NUMBERS", 100)
+    monkeypatch.setattr("clearprop.ui.views.pictures.MAX_NUMBERS", 100)
+    net = network()
+    net.fit(X, Y, epochs=1, callbacks=[view])
+    page = client(view)
+    found = page.get("/api/live")
+    assert found["surface"] is None
+    assert found["surface_reason"] == "the network reads 3 columns, too many for a surface."
+    fitting = 100 // (3 + 4 + 4 + 2)
+    assert len(found["points"]["x"]) == page.get("/api/layers")["n_rows"] == fitting
+    rows = page.get("/api/data?limit=60")["rows"]
+    assert [row["prediction"] for row in rows] == net.predict(X).argmax(axis=1).tolist()
 
 
 def test_a_training_that_fails_before_its_first_epoch_is_no_run(view):

@@ -451,6 +451,8 @@ def test_a_port_in_use_is_an_error_unless_any_will_do(server, monkeypatch):
 
 def test_addresses_of_other_machines_are_allowed_only_where_they_can_come():
     assert allowed_hosts("127.0.0.1", 8000) == {"127.0.0.1:8000", "localhost:8000", "[::1]:8000"}
+    assert "127.0.0.2:8000" in allowed_hosts("127.0.0.2", 8000)
+    assert "box.example:8000" in allowed_hosts("Box.example", 8000)
     assert "localhost" in allowed_hosts("127.0.0.1", 80)
     assert "192.168.0.7:8000" in allowed_hosts("192.168.0.7", 8000)
     everywhere = Guard(None, "token", "0.0.0.0", 8000, "")

@@ -6,6 +6,7 @@ from typing import Any
 
 from clearprop.engines import Batch
 from clearprop.optimizers import LBFGS, Optimizer
+from clearprop.state import TrainState
 from clearprop.training.report import EpochReport
 
 __all__ = ["Hooks"]
@@ -37,12 +38,15 @@ class Hooks:
     def _begin(self, context: Any) -> None:
         context.call_on_fit_task_begin(estimator=self.model, X=self.X, y=self.y)
 
-    def take(self, rows: Batch, held_out: Batch | None, optimizer: Optimizer | LBFGS) -> None:
+    def take(
+        self, rows: Batch, held_out: Batch | None, optimizer: Optimizer | LBFGS, state: TrainState | None = None
+    ) -> None:
         """Let callbacks see what the network reads, as those of `clearprop.train` do."""
         if self.root is None:
             return
         names = getattr(self.model, "feature_names_in_", None)
         self.root.rows, self.root.held_out, self.root.optimizer = rows, held_out, optimizer
+        self.root.state = state
         self.root.columns = None if names is None else tuple(map(str, names))
 
     def begin(self) -> Any:

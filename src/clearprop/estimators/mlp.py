@@ -110,7 +110,6 @@ class BaseMLP(ABC, Solvers, FittedNetwork, CallbackSupportMixin, BaseEstimator):
         hooks = Hooks(self, given, labels, incremental, n_epochs)
         weights = (sample_weight, class_weights)
         train, held_out = self._split(X, y, weights, validation, random_state, incremental)
-        hooks.take(train, None if held_out is None else held_out[0], optimizer)
         try:
             if isinstance(optimizer, LBFGS):
                 self._fit_lbfgs(train, optimizer, hooks)

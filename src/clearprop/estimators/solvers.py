@@ -38,6 +38,7 @@ class Solvers(EpochBookkeeping):
     _state: TrainState | None  # what the stochastic solvers remember from fit to fit
 
     def _fit_lbfgs(self, train: Batch, optimizer: LBFGS, hooks: Hooks) -> None:
+        hooks.take(train, None, optimizer)
         epoch = hooks.begin()
         count = itertools.count(1)
 
@@ -87,6 +88,7 @@ class Solvers(EpochBookkeeping):
         epochs, batch_size = 1 if incremental else self.max_iter, self._rows_a_step(train)
         run = Run(self.network_, train, rows, optimizer, epochs, batch_size, next_order, (), seed, state, by_rows=True)
         self._state = run.state
+        hooks.take(train, rows, optimizer, run.state)
         try:
             reports = run.reports()
             for _ in range(epochs):

@@ -9,6 +9,7 @@ from typing import Any
 from clearprop.engines import Batch
 from clearprop.errors import ArgumentError
 from clearprop.optimizers import LBFGS, Optimizer
+from clearprop.state import TrainState
 from clearprop.training.report import EpochReport
 from clearprop.validation import show
 
@@ -35,6 +36,8 @@ class CallbackContext:
         The rows to train on and those to validate on, as the network takes them; of the whole run.
     optimizer : Optimizer or LBFGS or None
         What makes the updates; of the whole run.
+    state : TrainState or None
+        The living state of the whole run; None where the estimators' L-BFGS trains.
     columns : tuple of str or None
         Names of the columns of X, where it has any; of the whole run.
     """
@@ -47,6 +50,7 @@ class CallbackContext:
     rows: Batch | None = field(default=None, repr=False)
     held_out: Batch | None = field(default=None, repr=False)
     optimizer: Optimizer | LBFGS | None = None
+    state: TrainState | None = field(default=None, repr=False)
     columns: tuple[str, ...] | None = None
 
 

@@ -122,11 +122,11 @@ def train(
     if early_stopping is not None and early_stopping.monitor is not None:
         check_choice("EarlyStopping", "monitor", early_stopping.monitor, reported(names, held_out is not None))
     columns = tuple(map(str, X.columns)) if hasattr(X, "columns") else None
+    run = Run(net, data, held_out, optimizer, epochs, batch_size, shuffle, names, seed, state)
     context = CallbackContext(
-        "fit", max_subtasks=epochs, rows=data, held_out=held_out, optimizer=optimizer, columns=columns
+        "fit", max_subtasks=epochs, rows=data, held_out=held_out, optimizer=optimizer, state=run.state, columns=columns
     )
     hooks = CallbackList(callbacks, net, context, (ProgressBar(),) if progress else ())
-    run = Run(net, data, held_out, optimizer, epochs, batch_size, shuffle, names, seed, state)
     return run_epochs(run, early_stopping, hooks)
 
 

@@ -31,9 +31,9 @@ SECURITY_HEADERS = (
 
 def allowed_hosts(host: str, port: int) -> set[str]:
     """Return what may stand in the Host header, besides addresses in numbers where `host` is not loopback."""
-    names = {"127.0.0.1", "localhost", "[::1]"}
+    names = {"127.0.0.1", "localhost", "[::1]", host.lower()}
     if not is_loopback(host):
-        names |= {host, socket.gethostname().lower(), socket.getfqdn().lower()}
+        names |= {socket.gethostname().lower(), socket.getfqdn().lower()}
     return {f"{name}:{port}" for name in names} | (names if port == 80 else set())
 
 

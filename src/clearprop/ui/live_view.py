@@ -11,7 +11,6 @@ from typing import Any, NoReturn, Self
 
 from clearprop.errors import ArgumentError, NonFiniteError
 from clearprop.files import write_atomically
-from clearprop.optimizers import LBFGS
 from clearprop.state import TrainState
 from clearprop.training import Callback, EpochReport
 from clearprop.ui.recording import recorded_page
@@ -84,21 +83,21 @@ class LiveView(Callback):
         self.url = self._server.url
         self._opens = open
         atexit.register(self.close)  # until then the page goes on, also where nobody keeps the view
-        self._root: Any = None
-        self._end: tuple[str, str | None] = ("finished", None)
+        self._root: Any = None  # the context of the training that is looked at
 
     # ---- the hooks
 
     def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
         """Begin to look when the first epoch begins, for then the network and its rows are there."""
-        if context.task_name != "epoch" or context.parent is self._root:
+        if context.task_name != "epoch" or context.task_id != 0:
             return
-        root = self._root = context.parent
+        root = context.parent
         net = getattr(estimator, "network_", estimator)
         problem = watched_problem(net, root.rows, root.held_out, root.columns, getattr(estimator, "classes_", None))
         title = f"{type(estimator).__name__} {'-'.join(str(node.shape[-1]) for node in _dense(net))}"
-        self.session.begin(title, problem, net, root.optimizer, root.max_subtasks or 0)
-        self._net = net
+        with self.session.changed:
+            self._root, self._net = root, net
+            self.session.begin(title, problem, net, root.optimizer, self._state(None), root.max_subtasks or 0)
         if self._opens:
             self._opens = False
             open_in_browser(self.url)
@@ -107,31 +106,32 @@ class LiveView(Callback):
         """Look at the end of an epoch; return whether the page ends the training."""
         if context.task_name != "epoch" or context.report is None:
             return False
-        return self.session.observe(self._state(context.report), context.report)
+        with self.session.changed:
+            return context.parent is self._root and self.session.observe(self._state(context.report), context.report)
 
     def teardown(self, estimator: Any, context: Any) -> None:
         """Note how the training ended, and write the page where a file was asked for."""
-        if self._root is None:  # it failed before its first epoch
-            return
-        error, report = sys.exc_info()[1], self._root.report
+        error = sys.exc_info()[1]
         status, message = "finished", None
         if isinstance(error, NonFiniteError):
             status, message = "diverged", str(error)
         elif isinstance(error, Exception | KeyboardInterrupt) and not isinstance(error, StopIteration):
             message = f"ended by {type(error).__name__}"
-        self.session.finish(self._state(report), status, message)
-        self._root = None
+        with self.session.changed:
+            if context is not self._root:  # it failed before its first epoch, or was left for another training
+                return
+            self.session.finish(self._state(context.report), status, message)
+            self._root = None
         if self.record is not None:
             write_atomically(self.record, self.page())
 
     def _state(self, report: EpochReport | None) -> TrainState:
-        """Return the living state of the run; L-BFGS has none, and after early stopping it is the best one."""
-        if report is not None and report.state is not None:
-            return report.state
-        step, epoch = (0, 0) if report is None else (report.step, report.epoch)
-        optimizer = self._root.optimizer
-        slots = {} if isinstance(optimizer, LBFGS) else dict(self.session.current.present.state.slots)
-        return TrainState(self._net.vector, self._net.buffer_vector, slots, step, epoch, self._net.seed)
+        """Return the living state of the run; after early stopping it is the best one."""
+        state: TrainState | None = self._root.state
+        if state is not None:
+            return state
+        done = 0 if report is None else report.epoch  # iterations of L-BFGS
+        return TrainState(self._net.vector, self._net.buffer_vector, {}, done, done)
 
     # ---- what is left of it
 

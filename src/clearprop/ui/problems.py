@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -17,7 +18,7 @@ from clearprop.penalties import L2
 from clearprop.streams import Purpose, Stream
 from clearprop.training.data import split_rows
 
-__all__ = ["BUILT_IN", "PlaneSet", "Problem", "Source", "dense"]
+__all__ = ["BUILT_IN", "PlaneSet", "Problem", "Source", "dense", "distinct"]
 
 Array = Any
 N_POINTS = 400  # of a set in the plane
@@ -115,6 +116,21 @@ class Problem:
     def unscale(self, values: Array) -> Array:
         """Return predictions or targets of a regression in the units of the user's table."""
         return values.astype(numpy.float64) * self.scale + self.center
+
+
+def distinct(names: Iterable[str]) -> tuple[str, ...]:
+    """Return names with a number behind those that stand there before; the page asks for columns by their names.
+
+    Examples
+    --------
+    >>> distinct(["a", "b", "a"])
+    ('a', 'b', 'a (2)')
+    """
+    found: dict[str, None] = {}
+    for name in names:
+        others = (f"{name} ({number})" for number in itertools.count(2))
+        found[next(other for other in itertools.chain([name], others) if other not in found)] = None
+    return tuple(found)
 
 
 def dense(x: Array) -> Array:

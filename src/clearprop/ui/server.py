@@ -12,7 +12,7 @@ import webbrowser
 from collections.abc import Awaitable, Callable
 from typing import Any, Self
 
-from clearprop.errors import ArgumentError, ClearpropError, MissingExtraError, NonFiniteError, UnknownNameError
+from clearprop.errors import ClearpropError, MissingExtraError, NonFiniteError, UnknownNameError
 from clearprop.ui import api
 from clearprop.ui.desk import Desk
 from clearprop.ui.encoding import encode
@@ -212,7 +212,7 @@ class PageServer:
         try:
             return Response(await answer, media_type="application/json")
         except ClearpropError as error:
-            return _error(next(status for kind, status in STATUS if isinstance(error, kind)), str(error))
+            return _explained(error)
         except Exception as error:
             logging.getLogger("clearprop.ui").exception("an answer of the page failed")
             return _error(500, f"internal: {type(error).__name__}; this is a bug in clearprop, please report it.")
@@ -220,8 +220,9 @@ class PageServer:
     async def _events(self, request: Request) -> Response:
         try:
             given = api.query(request.query_params.multi_items(), {"after": (api.whole, 0)})
-        except ArgumentError as error:
-            return _error(400, str(error))
+            self.session.run(None)
+        except ClearpropError as error:
+            return _explained(error)
         if len(self.streams) >= MAX_LISTENERS:
             return _error(503, f"there are {MAX_LISTENERS} streams already; close other pages.")
         return EventStream(self.session, given["after"], self._desk, self.streams, self._closing)
@@ -229,6 +230,10 @@ class PageServer:
 
 def _error(status: int, reason: str) -> Response:
     return Response(encode({"error": reason}), status_code=status, media_type="application/json")
+
+
+def _explained(error: ClearpropError) -> Response:
+    return _error(next(status for kind, status in STATUS if isinstance(error, kind)), str(error))
 
 
 async def _told(request: Request, error: Exception) -> Response:

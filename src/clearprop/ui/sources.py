@@ -15,7 +15,7 @@ from clearprop.estimators.tables.table import Table
 from clearprop.losses import BinaryCrossEntropy, CrossEntropy, Loss, SquaredError
 from clearprop.network import Network
 from clearprop.training.data import spare_classes, split_rows
-from clearprop.ui.problems import Problem, dense
+from clearprop.ui.problems import Problem, dense, distinct
 
 __all__ = ["SavedModel", "UserTable"]
 
@@ -154,7 +154,7 @@ class SavedModel:
         inputs = tuple(x[order] if sparse(x) else x[order].astype(self.network.dtype) for x in self.inputs)
         return Problem(
             self.name, self.title, "regression" if self.classes is None else "classification", self.target,
-            tuple(self.columns), None if self.classes is None else tuple(self.classes), inputs, self.y[order],
+            distinct(self.columns), None if self.classes is None else tuple(self.classes), inputs, self.y[order],
             len(kept), self.network.loss_function, self.network.graph.output.shape[0], self.network.dtype, False,
             {} if self.rows is None else raw_columns(self.rows.take(order)), self.scale, self.center, self.network,
         )  # fmt: skip

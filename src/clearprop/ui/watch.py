@@ -19,7 +19,7 @@ from clearprop.state import TrainState
 from clearprop.training import EpochReport
 from clearprop.training.data import class_numbers
 from clearprop.ui.history import History, Snapshot
-from clearprop.ui.problems import Problem
+from clearprop.ui.problems import Problem, distinct
 from clearprop.ui.session import RunRecord, Session
 
 __all__ = ["WatchSession", "watched_problem"]
@@ -37,11 +37,10 @@ class WatchSession(Session):
         super().__init__()
         self._held = self._ended = False
 
-    def begin(self, title: str, problem: Problem, net: Network, optimizer: Any, epochs: int) -> None:
-        """Look at another run, which is about to begin."""
+    def begin(self, title: str, problem: Problem, net: Network, optimizer: Any, state: TrainState, epochs: int) -> None:
+        """Look at another run, which is about to begin; one that goes on is looked at no more."""
         stochastic = optimizer if isinstance(optimizer, Optimizer) else None
-        slots = {} if stochastic is None else stochastic.new_slots(numpy, net.vector)
-        start = Snapshot(TrainState(net.vector.copy(), net.buffer_vector.copy(), slots, seed=net.seed))
+        start = Snapshot(state.copy())
         history = History("accuracy" if problem.task == "classification" else "r2")
         history.keep(start)
         settings = {
@@ -53,8 +52,11 @@ class WatchSession(Session):
             str(next(self._numbers)), title, settings, problem, net.copy(), stochastic, 1, history, start, "running"
         )
         with self.changed:
+            if self.runs and self.current.status in ("running", "paused"):
+                self.current.status, self.current.message = "finished", "left for another training"
             self._held = self._ended = False
             self._show(run)
+            self.changed.notify_all()
 
     def observe(self, state: TrainState, report: EpochReport) -> bool:
         """Note the end of an epoch, wait while the page holds training up, and return whether the page ends it."""
@@ -66,8 +68,10 @@ class WatchSession(Session):
             self._touch(reset=run.note(state, 0, report, self.version + 1))
             if self._held:
                 self._rest("paused", state)
-                while self._held and not self._ended:
+                while self._held and not self._ended and self.current is run:
                     self.changed.wait(0.2)  # and let Ctrl-C in
+                if self.current is not run:
+                    return False
                 run.status = "running"
                 self._touch(listed=True, now=True)
             return self._ended
@@ -83,12 +87,15 @@ class WatchSession(Session):
         if action not in ("play", "pause", "stop"):
             raise ArgumentError(f"control: your program trains; the page can pause, play and stop it, got {action!r}.")
         with self.changed:
+            self.run(None)  # or there is nothing to hold up
             self._held, self._ended = action == "pause", self._ended or action == "stop"
             self.changed.notify_all()
 
     def close(self) -> None:
         """Let training go on."""
-        self.control("play")
+        with self.changed:
+            self._held = False
+            self.changed.notify_all()
 
     def _rest(self, status: str, state: TrainState) -> None:
         self.current.note(state, 0, None, self.version + 1, stops=True)
@@ -105,7 +112,7 @@ def watched_problem(
     parts = [part.take(slice(0, limit)) for part in (rows, held_out) if part is not None]
     inputs = tuple(_joined(blocks) for blocks in zip(*(part.inputs for part in parts), strict=True))
     target = numpy.concatenate([part.target for part in parts])
-    names = columns if columns is not None and len(columns) == sum(widths) else None
+    names = distinct(columns) if columns is not None and len(columns) == sum(widths) else None
     loss, n_outputs = net.loss_function, math.prod(net.graph.output.shape)
     numbered = isinstance(loss, BinaryCrossEntropy | CrossEntropy) and class_numbers(parts[0]) is not None
     known: Any = None
@@ -127,4 +134,5 @@ def _joined(blocks: tuple[Array, ...]) -> Array:
 
 
 def _plain(values: Any) -> list[Any]:
-    return list(numpy.asarray(values).tolist())
+    """Return classes as JSON has them, others as texts."""
+    return [value if isinstance(value, bool | int | float | str) else str(value) for value in values.tolist()]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,9 +18,10 @@ from clearprop.state import TrainState
 from clearprop.ui.problems import Problem, dense
 from clearprop.validation import check_integer
 
-__all__ = ["Look"]
+__all__ = ["MAX_NUMBERS", "Look"]
 
 Array = Any
+MAX_NUMBERS = 2**24  # that a view computes at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,15 +45,26 @@ class Look:
     state: TrainState
     optimizer: Optimizer | None
 
+    @cached_property
+    def max_rows(self) -> int:
+        """Rows that are computed at a time: so many that all nodes together put out about `MAX_NUMBERS` numbers."""
+        return max(1, MAX_NUMBERS // sum(math.prod(node.shape) for node in self.network.graph.nodes))
+
     def scores(self, inputs: tuple[Array, ...]) -> Array:
         """Return the scores of rows, which need not be finite."""
-        net = self.network
-        return net.executor().scores(net.vector, net.buffer_vector, inputs)
+        return self._in_parts(self.network.executor().scores, inputs)
 
     def prediction(self, inputs: tuple[Array, ...]) -> Array:
         """Return the prediction of rows, shape (n, n_outputs), NaN where it is not finite."""
+        return self._in_parts(self.network.executor().predictions, inputs)
+
+    def _in_parts(
+        self, compute: Callable[[Array, Array, tuple[Array, ...]], Array], inputs: tuple[Array, ...]
+    ) -> Array:
         net = self.network
-        return net.executor().predictions(net.vector, net.buffer_vector, inputs)
+        parts = [slice(start, start + self.max_rows) for start in range(0, inputs[0].shape[0], self.max_rows)]
+        found = [compute(net.vector, net.buffer_vector, tuple(x[part] for x in inputs)) for part in parts]
+        return numpy.concatenate(found)
 
     def outputs(self, inputs: tuple[Array, ...]) -> dict[str, Array]:
         """Return what every node puts out."""
@@ -67,7 +81,9 @@ class Look:
     def some(self, limit: int, *, training: bool = False) -> Array:
         """Return the numbers of at most so many rows, spread evenly over all or those to train on."""
         n_rows = self.problem.n_rows if training else self.problem.n_all
-        return numpy.unique(numpy.linspace(0, n_rows - 1, min(limit, n_rows)).round().astype(numpy.int64))
+        return numpy.unique(
+            numpy.linspace(0, n_rows - 1, min(limit, n_rows, self.max_rows)).round().astype(numpy.int64)
+        )
 
     def row(self, number: int) -> Batch:
         """Return the batch of one row."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy
 
 from clearprop.errors import ArgumentError
-from clearprop.ui.views.look import Look
+from clearprop.ui.views.look import MAX_NUMBERS, Look
 from clearprop.validation import check_choice
 
 __all__ = ["live"]
@@ -54,6 +54,8 @@ def live(look: Look, x: str | None, y: str | None) -> dict[str, Any]:
     }
     if any(node.layer is not None and node.layer.reads_codes for node in look.network.graph.nodes):
         return {**found, "surface_reason": "the network reads codes of categories, and there is nothing between them."}
+    if GRID**2 * len(columns) > MAX_NUMBERS:
+        return {**found, "surface_reason": f"the network reads {len(columns)} columns, too many for a surface."}
     return {**found, "surface": surface(look, matrix, axes)}
 
 

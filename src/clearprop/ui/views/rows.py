@@ -8,6 +8,7 @@ import numpy
 
 from clearprop.errors import ArgumentError
 from clearprop.training.metrics import evaluate
+from clearprop.ui.views.histogram import histogram
 from clearprop.ui.views.look import Look
 from clearprop.ui.views.tracing import label
 from clearprop.validation import check_choice, check_integer
@@ -19,7 +20,6 @@ MAX_ROWS = 50_000  # that are measured
 MAX_LIMIT = 200  # rows of an answer
 MAX_CLASSES = 50  # of a confusion matrix
 MAX_POINTS = 500  # of the residuals
-BINS = 30
 
 
 def data(look: Look, order: str, offset: int, limit: int, part: str) -> dict[str, Any]:
@@ -96,7 +96,4 @@ def _residuals(predicted: Array, truth: Array) -> dict[str, Any]:
     """Return target less prediction, of some rows against the prediction and of all as a histogram."""
     residual = truth - predicted
     chosen = numpy.unique(numpy.linspace(0, len(residual) - 1, min(MAX_POINTS, len(residual))).round().astype(int))
-    finite = residual[numpy.isfinite(residual)]
-    counts, edges = numpy.histogram(finite, bins=BINS)
-    histogram = {"edges": edges, "counts": counts}
-    return {"prediction": predicted[chosen], "residual": residual[chosen], "histogram": histogram}
+    return {"prediction": predicted[chosen], "residual": residual[chosen], "histogram": histogram(residual)}

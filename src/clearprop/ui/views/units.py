@@ -10,6 +10,7 @@ import numpy
 from clearprop.diagnosis import unit_shares
 from clearprop.trace.parts import local_parameters
 from clearprop.trace.quantities import NodeTrace
+from clearprop.ui.views.histogram import histogram
 from clearprop.ui.views.look import Look
 
 __all__ = ["layers"]
@@ -17,7 +18,6 @@ __all__ = ["layers"]
 Array = Any
 MAX_ROWS = 500
 MAX_UNITS = 256
-BINS = 30
 SHOWN = ("a", "h", "delta", "dh")
 
 
@@ -33,16 +33,10 @@ def layers(look: Look) -> dict[str, Any]:
         node, box = trace.nodes[health.node], boxes[health.node]
         if box is None:
             continue
-        histograms = {name: _histogram(value) for name, value in node.quantities() if name in SHOWN}
+        histograms = {name: histogram(value) for name, value in node.quantities() if name in SHOWN}
         units = _units(box, node, local_parameters(trace, place), set(health.dead), set(health.saturated))
         found.append({**asdict(health), "histograms": histograms, "units": units})
     return {"n_rows": diagnosis.n_rows, "layers": found, "findings": [asdict(item) for item in diagnosis.findings]}
-
-
-def _histogram(values: Array) -> dict[str, Array]:
-    finite = values[numpy.isfinite(values)].astype(numpy.float64)
-    counts, edges = numpy.histogram(finite, bins=BINS)
-    return {"edges": edges, "counts": counts}
 
 
 def _units(
