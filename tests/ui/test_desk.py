@@ -28,6 +28,13 @@ def test_looks_that_overlap_give_the_threads_back():
     assert blas_threads() == before
 
 
+def test_the_products_of_a_watched_program_keep_their_threads():
+    with cp.LiveView(port=0, open=False) as view:
+        net = cp.Network([cp.Dense(1)], inputs=2, loss=cp.BinaryCrossEntropy())
+        net.fit(numpy.zeros((10, 2)), numpy.arange(10) % 2, epochs=1, callbacks=[view])
+        assert not view.session.spares_products
+
+
 def test_products_are_spared_only_where_the_native_engine_trains():
     X, y = numpy.zeros((10, 2)), numpy.arange(10) % 2
     chosen = []

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from clearprop.engines import choose
 from clearprop.errors import ArgumentError, ClearpropError, NonFiniteError
 from clearprop.estimators.options import ACTIVATIONS
 from clearprop.training import EpochReport
@@ -112,6 +113,12 @@ class LiveSession(Session):
         with self.changed:
             self.settings, self.learner = settings, learner
             self._show(run)
+
+    @property
+    def spares_products(self) -> bool:  # type: ignore[override]
+        """Whether the native engine trains, which does without NumPy's matrix products."""
+        net, optimizer = self.current.network, self.current.optimizer
+        return optimizer is not None and choose(net.engine, net.program, optimizer).name == "native"
 
     # ---- what the page asks for
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from clearprop.engines import choose, native
+from clearprop.engines import native
 from clearprop.errors import ArgumentError, UnknownNameError
 from clearprop.network import Network
 from clearprop.optimizers import Optimizer
@@ -165,9 +165,12 @@ class Session:
         The one that is looked at.
     version : int
         Grows with every change.
+    spares_products : bool
+        Whether nothing in this process needs NumPy's matrix products but looks at runs.
     """
 
     mode = "live"
+    spares_products = False
 
     def __init__(self) -> None:
         self.changed = threading.Condition(threading.RLock())
@@ -178,15 +181,6 @@ class Session:
         self._reset = self._listed = 0  # the versions in which the whole state, or the list of runs, changed last
         self._listeners: set[Callable[[], None]] = set()
         self._told = 0.0
-
-    @property
-    def spares_products(self) -> bool:
-        """Whether the training that is looked at is the native engine's, which does without NumPy's matrix products."""
-        if not self.runs:
-            return False
-        run = self.current
-        net = run.network
-        return run.optimizer is not None and choose(net.engine, net.program, run.optimizer).name == "native"
 
     # ---- what changes
 
@@ -294,7 +288,8 @@ class Session:
         """Return what has changed since a version."""
         with self.changed:
             reset = after < self._reset or after > self.version
-            event = {"version": self.version, "reset": reset, "run": self.current.describe(-1 if reset else after)}
+            run = self.run(None).describe(-1 if reset else after)
+            event = {"version": self.version, "reset": reset, "run": run}
             if after < self._listed:
                 event["runs"] = [run.summary() for run in self.runs.values()]
             return event
