@@ -141,8 +141,12 @@ def test_other_machines_are_let_in_with_a_warning_alone(opened, capsys):
         (["nothing.csv", "--target", "x"], 3, "cannot read 'nothing.csv'"),
         (["--port", "99999"], 2, "must be at most 65535"),
         (["--port", "x"], 2, "must be a whole number >= 0"),
-        (["--record", "{folder}"], 2, "is a folder"),
+        (["--drop", "kind"], 2, "--drop belongs to a table"),
+        (["{data}", "--target", "kind", "--drop", "kinds"], 3, "did you mean 'kind'?"),
+        (["--record", "{folder}"], 2, "error: --record '{folder}' is a folder"),
+        (["--host", ""], 2, "--host: must be a name or an address"),
         (["--host", "no.such.host.invalid"], 6, "cannot listen at no.such.host.invalid"),
+        (["--host", "192.0.2.1"], 6, "give another --host, or leave it out"),
     ],
 )
 def test_slips_are_answered_in_one_line(flowers, tmp_path, capsys, arguments, code, message):
@@ -151,7 +155,7 @@ def test_slips_are_answered_in_one_line(flowers, tmp_path, capsys, arguments, co
     given = [text.format(data=flowers, model=model, folder=tmp_path) for text in arguments]
     assert main(["ui", *given]) == code
     told = capsys.readouterr().err
-    assert message in told
+    assert message.format(folder=tmp_path) in told
     assert told.startswith("error: ")
 
 

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clearprop.cli.options import Parser, add_missing, check_output, complain, integer, load_table, note, note_engine
+from clearprop.cli.options import (
+    Parser,
+    add_missing,
+    check_output,
+    complain,
+    integer,
+    load_table,
+    names,
+    note,
+    note_engine,
+)
 from clearprop.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -27,10 +38,13 @@ def run(arguments: Sequence[str]) -> int:
     options = make_parser().read(arguments)
     if options.target and options.source is None:
         raise ArgumentError("--target belongs to a table; give DATA or MODEL as well.")
+    if options.drop and (options.source is None or is_model(options.source)):
+        raise ArgumentError("--drop belongs to a table; a model reads the columns that it was trained on.")
     if options.data and not is_model(options.source):
         raise ArgumentError("--data gives a model its rows; a table is given as 'clearprop ui DATA --target COL'.")
     if options.record is not None:
-        check_output(options.record, force=True, sources=[file for file in (options.source, options.data) if file])
+        sources = [file for file in (options.source, options.data) if file]
+        check_output(options.record, force=True, sources=sources, option="--record")
     from clearprop.ui.live import LiveSession
     from clearprop.ui.problems import BUILT_IN
     from clearprop.ui.server import PageServer, is_loopback, open_in_browser
@@ -43,12 +57,13 @@ def run(arguments: Sequence[str]) -> int:
             server = PageServer(session, options.host, options.port)
         except OSError as error:
             where = f"{options.host}:{options.port}" if options.port is not None else options.host
-            complain(f"error: cannot listen at {where}: {error.strerror}; give another --port, or leave it out.")
+            wrong = "--port" if error.errno in (errno.EADDRINUSE, errno.EACCES) else "--host"
+            complain(f"error: cannot listen at {where}: {error.strerror}; give another {wrong}, or leave it out.")
             return UNAVAILABLE
         if not is_loopback(options.host):
             complain(
-                f"warning: other machines can reach the page at {server.address}; it speaks plain HTTP, so whoever "
-                "listens on the way can read its token."
+                f"warning: other machines can reach the page, at port {server.port} of this one; it speaks plain HTTP, "
+                "so whoever listens on the way can read its token."
             )
         with server:
             complain(f"the page is at {server.url}")
@@ -74,12 +89,14 @@ def make_parser() -> Parser:
     add("source", metavar="MODEL|DATA", nargs="?", help="a model file, or a CSV or Parquet file with --target")
     add("--target", metavar="COL", help="the column to predict; a model of 'clearprop train' knows its own")
     add("--data", metavar="FILE", help="the rows of a model")
+    add("--drop", metavar="COL,...", type=names, default=[], help="columns of DATA not to learn from")
     add("--task", choices=("classification", "regression"), help="default: told from the values of the target")
     add_missing(parser)
     add("--port", metavar="N", type=port_number, help="default: the first free one from 8765 on")
     add(
         "--host",
         metavar="H",
+        type=host_name,
         default="127.0.0.1",
         help="address to listen at; default: %(default)s, this machine alone",
     )
@@ -94,6 +111,13 @@ def port_number(text: str) -> int:
     if value > 65535:
         raise argparse.ArgumentTypeError(f"must be at most 65535, got {text!r}")
     return value
+
+
+def host_name(text: str) -> str:
+    """Return a name or an address to listen at; the empty one would be all of this machine's."""
+    if not text:
+        raise argparse.ArgumentTypeError("must be a name or an address, such as 0.0.0.0 for all of this machine's")
+    return text
 
 
 def wait(server: PageServer) -> None:
@@ -135,7 +159,7 @@ def user_source(path: str, options: argparse.Namespace) -> Source:
 
     if options.target is None:
         raise ArgumentError(f"'{path}' is a table; say what is to be learned with --target COL.")
-    problem = Problem.of(load_table(path, options.na), options.target, task=options.task)
+    problem = Problem.of(load_table(path, options.na), options.target, task=options.task, drop=options.drop)
     for text in problem.notes:
         note(f"note: {text}")
     read = dict.fromkeys(column.name for column in problem.preprocessing.columns)
