@@ -46,6 +46,7 @@ def test_markup_in_names_is_text(page: Page, session: LiveSession) -> None:
         show(page, view)
     expect(page.locator("#view-data .rows thead")).to_contain_text(NAME)
     expect(page.locator("#view-step .row-facts")).to_contain_text(f"{NAME} = ")
+    expect(page.locator("#view-step .row-facts bdi").first).to_have_text(NAME)
     section = show(page, "live")
     expect(section.get_by_label("Across").locator("option").first).to_have_text(NAME)
     section.get_by_label("Up").select_option("third")

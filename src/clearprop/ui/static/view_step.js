@@ -11,6 +11,9 @@ const PHASES = { forward: "Forward", loss: "Loss", backward: "Backward", gradien
 const MOST_VALUES = 8; // of a row, in the line above the steps; some of them where there are more
 const SOME_VALUES = 4;
 
+// A value, or a text of the user's: one that is written from the right leaves what stands around it in its place.
+const isolated = (value) => el("bdi", {}, typeof value === "number" ? format(value) : value);
+
 export class StepView {
   constructor(section, page) {
     this.page = page;
@@ -123,20 +126,19 @@ export class StepView {
     const { values, raw, target, prediction, loss, penalty } = this.answer;
     const items = Object.entries(raw ?? values),
       pixels = isPicture(Object.keys(values));
-    const shown = pixels
-      ? []
-      : items
-          .slice(0, items.length > MOST_VALUES ? SOME_VALUES : MOST_VALUES)
-          .map(([name, value]) => `${name} = ${typeof value === "number" ? format(value) : value}`);
-    if (shown.length && items.length > shown.length) shown.push(`and ${items.length - shown.length} more`);
+    const shown = pixels ? [] : items.slice(0, items.length > MOST_VALUES ? SOME_VALUES : MOST_VALUES);
+    const facts = shown.flatMap(([name, value], i) => [i ? ", " : "", isolated(name), " = ", isolated(value)]);
+    if (shown.length && items.length > shown.length) facts.push(`, and ${items.length - shown.length} more`);
     const { classes, target: name } = this.page.state.problem;
     const shares = prediction.length === 1 ? [1 - prediction[0], prediction[0]].map(Number) : prediction.map(Number);
     const best = shares.indexOf(Math.max(...shares));
     const said = classes ? [`${classes[best]} (${percent(shares[best])})`] : prediction.map((value) => format(value));
     this.facts.replaceChildren(
       pixels ? picture(Object.keys(values), Object.values(values), 40) : "",
-      el("span", { class: "muted" }, `${shown.join(", ")} \u2192 `),
-      `${name} ${typeof target === "number" ? format(target) : target}`,
+      el("span", { class: "muted" }, facts, " \u2192 "),
+      isolated(name),
+      " ",
+      isolated(target),
       el("span", { class: "muted" }, `; predicted ${said.slice(0, 10).join(", ")}; loss `),
       el("strong", { id: "row-loss", "data-value": String(loss) }, format(loss)),
       el("span", { class: "muted" }, penalty ? `, penalty ${format(penalty)}` : ""),
