@@ -11,12 +11,14 @@ import numpy
 import pandas
 import pytest
 import scipy.sparse
-from page_client import Client, in_threads, wait_until
+from page_client import Client, in_threads, train, wait_until
 from sklearn.base import clone
 from test_recording import entries
 
 import clearprop as cp
+from clearprop.ui.live import LiveSession
 from clearprop.ui.session import MAX_RUNS
+from clearprop.ui.sources import SavedModel
 
 RANDOM = numpy.random.default_rng(0)
 X = RANDOM.normal(size=(60, 3))
@@ -254,6 +256,23 @@ def test_a_training_that_goes_on_begins_where_it_was(view):
     assert {name: slot.tolist() for name, slot in start.slots.items()} == {
         name: slot.tolist() for name, slot in before.slots.items()
     }
+
+
+@pytest.mark.parametrize("n_outputs", [1, 3])
+def test_scores_that_are_no_probabilities_are_measured_as_classes(view, n_outputs):
+    net = network(n_outputs, cp.Hinge())
+    net.fit(X, Y, epochs=2, metrics="accuracy", callbacks=[view])
+    page = client(view)
+    metrics = page.get("/api/data")["metrics"]
+    found = net.predict(X)
+    assert metrics["accuracy"] == numpy.mean((found[:, 0] > 0 if n_outputs == 1 else found.argmax(axis=1)) == Y)
+    assert page.get("/api/state")["run"]["curve"]["metric"] == "accuracy"
+    session = LiveSession([SavedModel(net, [X], Y, ["a", "b", "c"], "y", None, "m")], max_epochs=2)
+    assert train(session).history.curve["metrics"][-1] <= 1.0
+    assert session.current.message == "epoch 2 of 2"
+    session.close()
+    for path in ("live", "layers", "step"):
+        page.get(f"/api/{path}")
 
 
 def test_columns_of_one_name_and_classes_that_json_has_not_are_told_apart(view):

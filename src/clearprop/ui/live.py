@@ -40,10 +40,9 @@ class Learner:
         activation = ACTIVATIONS[settings.activation or "identity"]
         net = problem.make_network(settings.hidden, activation, settings.l2, settings.weight_seed)
         rows, held_out = problem.batches(net)
-        self.metric = "accuracy" if problem.task == "classification" else "r2"
         self.optimizer = settings.make_optimizer()
         self.run = Run(
-            net, rows, held_out, self.optimizer, settings.max_epochs, settings.batch_size, True, (self.metric,),
+            net, rows, held_out, self.optimizer, settings.max_epochs, settings.batch_size, True, (problem.metric,),
             settings.order_seed,
         )  # fmt: skip
         self.rate = self.run.rate(self.optimizer)
@@ -103,7 +102,7 @@ class LiveSession(Session):
         self._look_at(str(next(self._numbers)), learner, problem, settings)
 
     def _look_at(self, number: str, learner: Learner, problem: Problem, settings: Settings) -> None:
-        history = History(learner.metric)
+        history = History(problem.metric)
         start = learner.snapshot()
         history.keep(start)
         run = RunRecord(

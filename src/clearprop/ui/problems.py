@@ -12,7 +12,7 @@ import numpy
 
 from clearprop.engines import Batch, sparse
 from clearprop.layers import Dense, Layer
-from clearprop.losses import BinaryCrossEntropy, CrossEntropy, Loss
+from clearprop.losses import BinaryCrossEntropy, CrossEntropy, Hinge, Loss
 from clearprop.network import Network
 from clearprop.penalties import L2
 from clearprop.streams import Purpose, Stream
@@ -92,6 +92,11 @@ class Problem:
     def n_validation(self) -> int:
         """Rows to validate on."""
         return self.n_all - self.n_rows
+
+    @property
+    def metric(self) -> str:
+        """What is measured besides the loss; scores of `Hinge` are no probabilities, but its targets are classes."""
+        return "accuracy" if self.task == "classification" or isinstance(self.loss, Hinge) else "r2"
 
     def make_network(self, hidden: tuple[int, ...], activation: type[Layer], l2: float, seed: int) -> Network:
         """Return a fresh network for the rows, or a copy of the saved one."""

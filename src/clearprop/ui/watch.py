@@ -41,7 +41,7 @@ class WatchSession(Session):
         """Look at another run, which is about to begin; one that goes on is looked at no more."""
         stochastic = optimizer if isinstance(optimizer, Optimizer) else None
         start = Snapshot(state.copy())
-        history = History("accuracy" if problem.task == "classification" else "r2")
+        history = History(problem.metric)
         history.keep(start)
         settings = {
             "problem": problem.name, "noise": 0.0, "data_seed": 0, "weight_seed": net.seed, "order_seed": 0,

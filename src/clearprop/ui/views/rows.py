@@ -69,7 +69,7 @@ def data(look: Look, order: str, offset: int, limit: int, part: str) -> dict[str
         }
         for place in places[offset : offset + limit].tolist()
     ]
-    names = ("accuracy",) if classes is not None else ("r2", "mae", "rmse")
+    names = ("accuracy",) if problem.metric == "accuracy" else ("r2", "mae", "rmse")
     metrics = evaluate(names, loss, prediction, batch.target, batch.weight)
     metrics |= {name: metrics[name] * problem.scale for name in ("mae", "rmse") if name in metrics}
     return {
