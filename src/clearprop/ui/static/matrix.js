@@ -149,7 +149,8 @@ export class Matrix {
       el(
         "span",
         { class: "note" },
-        `rows ${top + 1}\u2013${top + shown[0]} of ${format(total[0])}, columns ${left + 1}\u2013${left + shown[1]} of ${format(total[1])}`,
+        `rows ${top + 1}\u2013${top + shown[0]} of ${format(total[0])}, ` +
+          `columns ${left + 1}\u2013${left + shown[1]} of ${format(total[1])}`,
       ),
     );
   }

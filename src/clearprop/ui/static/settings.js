@@ -67,7 +67,7 @@ export class SettingsForm {
     );
     const form = el("form", { "aria-label": "Settings", onsubmit: (event) => event.preventDefault() }, this.fields);
     this.facts = el("dl", { class: "facts" });
-    this.form = el("div", {}, form); // for a form's own attributes can be hidden by its controls: form.hidden is one here
+    this.form = el("div", {}, form); // for controls can hide a form's own attributes: form.hidden is one here
     this.root = el("div", {}, this.form, this.facts);
   }
 

@@ -1,4 +1,5 @@
-// A map of the pass: for every node a strip of what it puts out and, below, of the gradient there, lit as far as one has walked.
+// A map of the pass: for every node a strip of what it puts out and, below, of the gradient there, lit as far as one
+// has walked.
 
 import { el } from "clearprop/dom.js";
 import { heat } from "clearprop/matrix.js";

@@ -74,12 +74,10 @@ export class Training {
     buttons.batch.disabled = buttons.epoch.disabled = running || run.status === "diverged";
     buttons.stop.disabled = ended;
     this.back.hidden = page.present();
-    setText(
-      this.back,
-      page.run !== null
-        ? `Looking at run ${page.run}${page.places.epoch === undefined ? "" : `, epoch ${page.places.epoch}`}: back to the present`
-        : `Looking at epoch ${page.places.epoch}: back to the present`,
-    );
+    const past = [];
+    if (page.run !== null) past.push(`run ${page.run}`);
+    if (page.places.epoch !== undefined) past.push(`epoch ${page.places.epoch}`);
+    setText(this.back, `Looking at ${past.join(", ")}: back to the present`);
     this.showFigures(run);
     this.showMessage();
     const moment = `${run.id} ${run.status}`;

@@ -134,7 +134,9 @@ export class DataView {
     const text = (value) => (typeof value === "number" ? format(value) : String(value ?? "\u2013"));
     const number = (value) => el("td", { class: "number", "data-value": exact(value) }, text(value));
     const made = table(
-      `${this.order.value === "worst" ? "Largest loss first. " : ""}A row opens in Step.${left ? ` ${left} more columns are left out.` : ""}`,
+      (this.order.value === "worst" ? "Largest loss first. " : "") +
+        "A row opens in Step." +
+        (left ? ` ${left} more columns are left out.` : ""),
       [
         "Row",
         head(target, !classes),

@@ -226,7 +226,9 @@ export class LayersView {
         unit.dead ? "dead" : unit.saturated ? "saturated" : "works",
       );
     const count = (name) => layer.units.filter((unit) => unit[name]).length;
-    const caption = `${layer.node}: ${count("dead")} dead, ${count("saturated")} saturated of ${layer.n_units} on ${format(this.answer.n_rows)} rows`;
+    const caption =
+      `${layer.node}: ${count("dead")} dead, ${count("saturated")} saturated of ${layer.n_units} ` +
+      `on ${format(this.answer.n_rows)} rows`;
     const share = (value) => el("span", { "data-value": value }, percent(value));
     this.units.replaceChildren(
       table(

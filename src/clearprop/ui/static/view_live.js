@@ -180,7 +180,8 @@ function points(answer, problem) {
         hovertemplate: "%{text}<extra></extra>",
         text: rows.map((row) =>
           escape(
-            `${name === null ? format(at.target[row]) : name}: ${surface.x_name} ${format(at.x[row])}, ${surface.y_name} ${format(at.y[row])}`,
+            `${name === null ? format(at.target[row]) : name}: ` +
+              `${surface.x_name} ${format(at.x[row])}, ${surface.y_name} ${format(at.y[row])}`,
           ),
         ),
         marker: {
@@ -202,6 +203,7 @@ function points(answer, problem) {
 function surfacePicture(answer, problem) {
   const { surface } = answer;
   const names = problem.classes ?? [];
+  const said = { classes: "Most probable class", binary: `Probability of ${names[1]}`, value: "Prediction" };
   const range = (values) => ({ range: [values[0], values.at(-1)] });
   return {
     traces: [...heatmap(answer, names.length), ...points(answer, problem)],
@@ -212,9 +214,11 @@ function surfacePicture(answer, problem) {
       yaxis: { title: { text: escape(surface.y_name) }, zeroline: false, showgrid: false, ...range(surface.y) },
       uirevision: problem.name,
     },
-    label: `${surface.kind === "value" ? "Prediction" : "Probability of the classes"} by ${surface.x_name} and ${surface.y_name}, with ${answer.points.x.length} rows`,
+    label:
+      `${surface.kind === "value" ? "Prediction" : "Probability of the classes"} ` +
+      `by ${surface.x_name} and ${surface.y_name}, with ${answer.points.x.length} rows`,
     table: [
-      `${surface.kind === "classes" ? "Most probable class" : surface.kind === "binary" ? `Probability of ${names[1]}` : "Prediction"} at ${surface.y_name} (down) and ${surface.x_name} (across)`,
+      `${said[surface.kind]} at ${surface.y_name} (down) and ${surface.x_name} (across)`,
       [surface.y_name, ...surface.x.map((value) => format(value, 3))],
       surface.y.map((value, i) => [
         format(value, 3),
