@@ -15,14 +15,14 @@ from clearprop.errors import ArgumentError, UnknownNameError
 from clearprop.network import Network
 from clearprop.optimizers import Optimizer
 from clearprop.state import TrainState
-from clearprop.summary import summarize
 from clearprop.trace import NOTATIONS
 from clearprop.training import EpochReport
+from clearprop.ui.description import describe_network
 from clearprop.ui.history import History, Snapshot
 from clearprop.ui.problems import Problem
 from clearprop.ui.settings import CHOICES
 
-__all__ = ["ACTIONS", "RunRecord", "Session", "describe_network"]
+__all__ = ["ACTIONS", "RunRecord", "Session"]
 
 MAX_RUNS = 20  # that are kept
 ACTIONS = ("play", "pause", "batch", "epoch", "rewind", "stop")
@@ -293,24 +293,3 @@ class Session:
             if after < self._listed:
                 event["runs"] = [run.summary() for run in self.runs.values()]
             return event
-
-
-def describe_network(net: Network) -> dict[str, Any]:
-    """Return nodes, parameters, loss and dtype of a network."""
-    owned: dict[str, list[str]] = {}
-    for name in net.parameters:
-        owned.setdefault(name.rpartition(".")[0], []).append(name)
-    rows = summarize(net.graph, net.layout).rows
-    nodes = [
-        {
-            "name": row.name,
-            "box": row.box,
-            "inputs": row.inputs,
-            "shape": row.shape,
-            "n_parameters": row.n_parameters,
-            "parameters": owned.get(row.name, []),
-        }
-        for row in rows
-    ]
-    loss, dtype = repr(net.loss_function), net.dtype.name
-    return {"nodes": nodes, "loss": loss, "n_parameters": net.n_parameters, "dtype": dtype}
