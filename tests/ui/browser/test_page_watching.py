@@ -32,3 +32,17 @@ def test_a_training_is_watched_paused_and_ended_from_the_page(context: BrowserCo
         expect(page.locator("#figure-status")).to_have_text("Finished")
         training.join()
         assert watched.complaints == []
+
+
+def test_a_page_that_is_opened_early_waits_for_the_training(context: BrowserContext) -> None:
+    net = cp.Network([cp.Dense(1)], inputs=2, seed=0)
+    with cp.LiveView(port=0, open=False) as view:
+        page, errors = context.new_page(), []
+        page.on("pageerror", lambda error: errors.append(error))
+        page.goto(view.url)
+        expect(page.locator("#status")).to_have_text("Waiting for a training to begin.")
+        net.fit(numpy.eye(2), [0.0, 1.0], epochs=3, callbacks=[view])
+        expect(page.locator("#figure-status")).to_have_text("Finished")
+        expect(page.locator("#status")).not_to_contain_text("Waiting")
+        expect(page.locator("#message")).to_be_empty()
+        assert errors == []

@@ -2,6 +2,7 @@
 
 const KEY = "clearprop-token";
 const EVENT_PAUSE = [250, 500, 1000, 2000, 4000, 8000]; // milliseconds before the n-th attempt to reconnect
+const WAIT = 1000; // milliseconds between two questions whether a training has begun
 
 let token = null;
 let entries = null; // of the recording: address without its epoch -> [{epoch, present, value}]
@@ -104,6 +105,19 @@ export async function get(path, parameters = {}) {
   if (entries) return lookUp(path, query);
   const text = query.toString();
   return (await ask(text ? `${path}?${text}` : path)).json();
+}
+
+// The state, as soon as there is one: a program that is to be watched may not have begun to train.
+export async function firstState(onWait) {
+  for (;;) {
+    try {
+      return await get("/api/state");
+    } catch (error) {
+      if (error.status !== 404 || entries) throw error;
+    }
+    onWait();
+    await new Promise((resolve) => setTimeout(resolve, WAIT));
+  }
 }
 
 export async function post(path, body) {

@@ -33,7 +33,9 @@ class Page {
     const { places, settings } = readHash(location.hash);
     Object.assign(this.places, places);
     this.show();
-    await this.fetchState();
+    this.state = await api.firstState(() => this.say("Waiting for a training to begin."));
+    this.say("");
+    this.stateChanged();
     const changes = differing(settings, this.state.settings);
     if (Object.keys(changes).length && this.controllable()) await this.change(changes);
     addEventListener("hashchange", () => this.followHash());
