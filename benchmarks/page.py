@@ -40,8 +40,8 @@ def seconds_of_a_run(session: LiveSession) -> float:
     session.control("rewind")
     began = time.perf_counter()
     session.control("play")
-    with session.changed:
-        session.changed.wait_for(lambda: session.current.status == "finished")
+    while session.current.status != "finished":  # a condition would wake this thread after each epoch
+        time.sleep(0.002)
     return time.perf_counter() - began
 
 

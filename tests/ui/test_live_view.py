@@ -156,7 +156,7 @@ def test_the_page_can_hold_training_up_and_end_it(view):
 
     thread = threading.Thread(target=work)
     thread.start()
-    wait_until(lambda: view.session.training)
+    wait_until(lambda: view.session.hurries)
     page = client(view)
     page.post("/api/control", {"action": "pause"})
     wait_until(lambda: view.session.current.status == "paused")

@@ -90,6 +90,7 @@ class LiveSession(Session):
         self._goal: str | None = None
         self._busy = self._closed = False
         self._due = 0.0  # when the epoch under way may end
+        self._waits = False  # whether the last one ended before it might
         self._orders = threading.Lock()  # one at a time, for each waits for the training thread
         self._begin(Settings.for_source(sources[0], **changes))
         self._thread = threading.Thread(target=self._work, name="clearprop-training", daemon=True)
@@ -118,6 +119,11 @@ class LiveSession(Session):
         """Whether the native engine trains, which does without NumPy's matrix products."""
         net, optimizer = self.current.network, self.current.optimizer
         return optimizer is not None and choose(net.engine, net.program, optimizer).name == "native"
+
+    @property
+    def hurries(self) -> bool:
+        """Whether a training is under way that takes all the time it can get: no pace holds it up."""
+        return super().hurries and not self._waits
 
     # ---- what the page asks for
 
@@ -159,7 +165,7 @@ class LiveSession(Session):
             return
         with self.changed:
             self._goal, self.current.status, self.current.message = goal, "running", None
-            self._due = time.monotonic()
+            self._due, self._waits = time.monotonic(), False
             self._touch(listed=True, now=True)
             self.changed.notify_all()
 
@@ -226,6 +232,7 @@ class LiveSession(Session):
         """Wait until an interval has passed since the last epoch was due, or something else is asked for."""
         now = time.monotonic()
         due = self._due = max(self._due + interval, now)
+        self._waits = due > now
         self.changed.wait_for(lambda: self._goal != "play" or self._closed or self._due != due, timeout=due - now)
 
     def _note(self, goal: str | None, report: EpochReport | None, status: str | None, message: str | None) -> None:

@@ -233,8 +233,8 @@ class Session:
     # ---- what is seen
 
     @property
-    def training(self) -> bool:
-        """Whether a training is under way."""
+    def hurries(self) -> bool:
+        """Whether a training is under way that takes all the time it can get."""
         return bool(self.runs) and self.current.status == "running"
 
     def run(self, number: str | None) -> RunRecord:

@@ -68,7 +68,7 @@ class EventStream(StreamingResponse):
         sent = time.monotonic()
         while not self._closing.is_set():
             passed = time.monotonic() - sent
-            due = passed >= self._desk.pause or not self._session.training
+            due = passed >= self._desk.pause or not self._session.hurries
             if due and self._session.version != after:
                 event = self._session.event(after)
                 after = event["version"]
