@@ -25,7 +25,7 @@ from clearprop.ui.session import RunRecord, Session
 __all__ = ["WatchSession", "watched_problem"]
 
 Array = Any
-MAX_NUMBERS = 2**24  # of the user's rows that the page keeps
+MAX_NUMBERS = 2**22  # of the user's rows that the page keeps
 
 
 class WatchSession(Session):

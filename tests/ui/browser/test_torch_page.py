@@ -25,6 +25,11 @@ def near(got, expected):
     return numpy.abs(got - expected).max() <= BOUND * max(1.0, numpy.abs(expected).max())
 
 
+def norm(arrays):
+    """Return the Euclidean norm over arrays."""
+    return numpy.sqrt(sum((array**2).sum() for array in arrays))
+
+
 def whole_quantity(page: Page, name: str) -> dict[tuple[int, ...], float]:
     """Return the numbers of a quantity, window by window where it is large."""
 
@@ -122,3 +127,19 @@ def test_the_page_shows_what_autograd_computes(page: Page, session: LiveSession)
         mean, deviation = (value(cell) for cell in line.locator("td[data-value]").all()[:2])
         assert near(mean, of_all[f"{last}.a"][:, unit].mean())
         assert near(deviation, of_all[f"{last}.a"][:, unit].std())
+
+    # and the norms at every node, from the table beside their chart
+    section.get_by_role("button", name="Size of gradient and update, relative to the weights: show as table").click()
+    lines = section.locator("table:has(caption:text-is('Norms by layer')) tbody tr")
+    expect(lines).to_have_count(len(net.graph.nodes) - len(net.graph.inputs))
+    for line in lines.all():
+        node = line.locator("th").text_content() or ""
+        own = [name for name in net.parameters if name.rpartition(".")[0] == node]
+        whole = [of_all.get(f"{name}.total", of_all[f"{name}.gradient"]) for name in own]
+        delta = next((of_all[f"{node}.{what}"] for what in ("delta", "dh") if f"{node}.{what}" in of_all), None)
+        expected = {"output": [delta]} if delta is not None else {}
+        if own:
+            expected |= {"weights": [of_all[name] for name in own], "gradient": whole}
+        cells = dict(zip(("weights", "gradient", "update", "ratio", "output"), line.locator("td").all(), strict=True))
+        for column, arrays in expected.items():
+            assert near(value(cells[column]), norm(arrays))
