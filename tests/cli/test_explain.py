@@ -39,6 +39,10 @@ class Cells(html.parser.HTMLParser):
             self.numbers.setdefault(named["data-quantity"], {})[place] = float(named["data-value"])
 
 
+def test_the_notations_are_those_of_traces():
+    assert tuple(NOTATIONS) == explain.NOTATIONS  # written out there, since help imports no NumPy
+
+
 def test_json_holds_the_trace_of_the_row(clearprop, model, flowers):
     code, out, _ = clearprop("explain", model, flowers, "--row", "7", "--json")
     assert code == 0

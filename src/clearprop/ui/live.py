@@ -115,7 +115,7 @@ class LiveSession(Session):
             self._show(run)
 
     @property
-    def spares_products(self) -> bool:  # type: ignore[override]
+    def spares_products(self) -> bool:
         """Whether the native engine trains, which does without NumPy's matrix products."""
         net, optimizer = self.current.network, self.current.optimizer
         return optimizer is not None and choose(net.engine, net.program, optimizer).name == "native"

@@ -165,12 +165,9 @@ class Session:
         The one that is looked at.
     version : int
         Grows with every change.
-    spares_products : bool
-        Whether nothing in this process needs NumPy's matrix products but looks at runs.
     """
 
     mode = "live"
-    spares_products = False
 
     def __init__(self) -> None:
         self.changed = threading.Condition(threading.RLock())
@@ -231,6 +228,11 @@ class Session:
         return leave
 
     # ---- what is seen
+
+    @property
+    def spares_products(self) -> bool:
+        """Whether nothing in this process needs NumPy's matrix products but looks at runs."""
+        return False
 
     @property
     def hurries(self) -> bool:

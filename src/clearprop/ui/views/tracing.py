@@ -10,6 +10,7 @@ from typing import Any
 from clearprop.engines import sparse
 from clearprop.errors import ArgumentError
 from clearprop.trace import NOTATIONS, Formula, Trace, TraceStep
+from clearprop.trace.record import split_name
 from clearprop.ui.views.look import Look
 from clearprop.validation import check_choice, check_integer
 
@@ -49,7 +50,7 @@ def window(look: Look, row: int, name: str, top: int, left: int) -> dict[str, An
     trace = trace_of(look, row)
     found = next((item for item in trace.steps() if item.name == name), None)
     if found is None:  # the value of a parameter, which no step computes
-        shape, (node, _) = trace[name].shape, name.partition(".")[::2]
+        shape, (node, _) = trace[name].shape, split_name(name)
         found = TraceStep(name, node, trace.nodes[node].box, "forward", f"Value of {name}", shape)
     return _entry(look, trace, found, top, left)
 
@@ -58,25 +59,13 @@ def explain(look: Look, row: int, name: str, cell: tuple[int, ...], notation: st
     """Return where one number comes from, term by term."""
     check_choice("cell", "notation", notation, NOTATIONS)
     found = trace_of(look, row).explain(name, cell, notation)
-    terms = [
-        {"factors": [{"label": f.label, "value": f.value} for f in term.factors], "value": term.value}
-        for term in found.terms[:MAX_TERMS]
-    ]
-    rest = found.terms[MAX_TERMS:]
+    answer = found.to_dict()
+    terms, rest = answer["terms"][:MAX_TERMS], found.terms[MAX_TERMS:]
     if rest:
         value = math.fsum(term.value for term in rest)
         terms.append({"factors": [{"label": f"and {len(rest)} more", "value": value}], "value": value})
-    return {
-        "name": found.name,
-        "cell": found.cell,
-        "value": found.value,
-        "formula": _formula(found.formula),
-        "substituted": _formula(found.substituted),
-        "terms": terms,
-        "sum": found.sum,
-        "n_terms": len(found.terms),
-        "note": found.note,
-    }
+    formulas = {"formula": _formula(found.formula), "substituted": _formula(found.substituted)}
+    return {**answer, **formulas, "terms": terms, "n_terms": len(found.terms)}
 
 
 def check(look: Look, row: int, name: str, cell: tuple[int, ...]) -> dict[str, Any]:
