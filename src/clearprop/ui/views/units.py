@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy
 
-from clearprop.diagnosis import unit_shares
+from clearprop.diagnosis import diagnose_trace, unit_shares
 from clearprop.trace.parts import local_parameters
 from clearprop.trace.quantities import NodeTrace
 from clearprop.ui.views.histogram import histogram
@@ -26,7 +26,10 @@ def layers(look: Look) -> dict[str, Any]:
     batch = look.batch.take(look.some(MAX_ROWS, training=True))
     X = batch.inputs[0] if len(batch.inputs) == 1 else list(batch.inputs)
     step: dict[str, Any] = {} if look.optimizer is None else {"optimizer": look.optimizer, "state": look.state}
-    diagnosis, trace = look.network.diagnose(X, batch.target, **step), look.network.trace(X, batch.target, **step)
+    net = look.network
+    trace = net.trace(X, batch.target, **step)
+    with numpy.errstate(all="ignore"):  # what overflows is a finding
+        diagnosis = diagnose_trace(trace, net.astype(numpy.float64).executor())
     boxes = {node.name: node.layer for node in look.network.graph.nodes}
     found = []
     for place, health in enumerate(diagnosis.layers):
