@@ -150,7 +150,7 @@ def check_gradient(
     *_, backward = executor.passes(net.vector, buffers, batch, training=training, seed=net.seed, wants_dx=True)
     gradients = net.layout.views(gradient)
     compared = [(name, view, gradients[name]) for name, view in net.parameters.items()]
-    codes = {place for node in net.graph.nodes if node.layer and node.layer.reads_codes for place in node.inputs}
+    codes = net.graph.codes()
     for place, x in zip(net.graph.inputs, batch.inputs, strict=True):
         if place in codes:
             continue  # there is nothing between them

@@ -152,9 +152,7 @@ def _in_order(graph: Graph, trace: Trace) -> Iterator[tuple[str, str, Array]]:
 
 def input_findings(graph: Graph, trace: Trace, n_rows: int) -> Iterator[Finding]:
     """Yield what is wrong with the scale of the inputs; one row alone has no deviation, and codes have no scale."""
-    codes = {
-        place for node in graph.nodes if node.layer is not None and node.layer.reads_codes for place in node.inputs
-    }
+    codes = graph.codes()
     for place in graph.inputs:
         node = graph.nodes[place]
         if n_rows < 2 or place in codes:

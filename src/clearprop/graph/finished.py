@@ -138,6 +138,10 @@ class Graph:
         """The node whose output the network returns."""
         return self.nodes[-1]
 
+    def codes(self) -> set[int]:
+        """Return the places of the nodes that are read as codes of categories: nothing lies between their numbers."""
+        return {place for node in self.nodes if node.layer and node.layer.reads_codes for place in node.inputs}
+
     def names(self, what: str = "parameters") -> tuple[dict[str, str], ...]:
         """Return for each node the full name of each of its parameters, or ``"buffers"``, by local name.
 

@@ -48,14 +48,8 @@ def is_derivative(trace: Record, name: str) -> bool:
     """Return whether a quantity is the derivative of something by a number that can be moved."""
     node, quantity = split_name(name)
     if quantity in DELTAS:
-        return place_of(trace, node) not in _codes(trace)
+        return place_of(trace, node) not in trace.graph.codes()
     return quantity == "f'" or quantity.endswith((".gradient", ".penalty", ".total"))
-
-
-def _codes(trace: Record) -> set[int]:
-    """Return the places of the inputs that hold codes: there is nothing between them."""
-    nodes = trace.graph.nodes
-    return {place for node in nodes if node.layer is not None and node.layer.reads_codes for place in node.inputs}
 
 
 def check_cell(trace: Record, name: str, cell: Cell) -> CellCheck:

@@ -52,7 +52,7 @@ def live(look: Look, x: str | None, y: str | None) -> dict[str, Any]:
         "prediction": look.decided(look.prediction(batch.inputs)),
         "validation": rows >= look.problem.n_rows,
     }
-    if any(node.layer is not None and node.layer.reads_codes for node in look.network.graph.nodes):
+    if look.network.graph.codes():
         return {**found, "surface_reason": "the network reads codes of categories, and there is nothing between them."}
     if GRID**2 * len(columns) > MAX_NUMBERS:
         return {**found, "surface_reason": f"the network reads {len(columns)} columns, too many for a surface."}
