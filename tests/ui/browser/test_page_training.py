@@ -38,6 +38,24 @@ def test_training_runs_until_it_is_paused(page: Page) -> None:
     train(page, "epoch", int(paused) + 1)
 
 
+def test_points_stay_while_the_surface_under_them_changes(page: Page) -> None:
+    section = show(page, "live")
+    chart = section.get_by_role("img", name="Probability of the classes")
+    points, surface = chart.locator(".scatterlayer"), chart.locator(".heatmaplayer image")
+    expect(surface).to_have_count(1)
+    points.evaluate("""layer => new MutationObserver(() => { layer.dataset.drawn = "again" })
+        .observe(layer, { subtree: true, childList: true, attributes: true, attributeFilter: ["d", "transform"] })""")
+    before = surface.get_attribute("href")
+    page.locator("#control-play").click()
+    expect(surface).not_to_have_attribute("href", before or "")
+    page.locator("#control-play").click()
+    expect(page.locator("#figure-status")).to_have_text("Paused")
+    expect(points).not_to_have_attribute("data-drawn", "again")
+    page.get_by_label("Data seed").fill("1")
+    page.keyboard.press("Enter")
+    expect(points).to_have_attribute("data-drawn", "again")
+
+
 def test_the_rule_that_ends_a_run_is_kept(page: Page, session: LiveSession) -> None:
     page.get_by_label("Epochs at most").fill("12")
     page.keyboard.press("Enter")

@@ -144,16 +144,20 @@ export function withTable(title, picture, makeTable, attributes = {}) {
 export class Chart {
   // `height` in pixels; what the chart shows is said to screen readers by `label` in `draw`.
   constructor(title, height) {
+    this.ground = el("div"); // what changes under a picture that stays
     this.plot = el("div");
-    this.picture = el("div", { class: "plot", role: "img", "aria-label": title }, this.plot);
+    this.picture = el("div", { class: "plot", role: "img", "aria-label": title }, this.ground, this.plot);
     this.figure = withTable(title, this.picture, () => this.makeTable(), { style: { "--height": `${height}px` } });
     this.make = null;
     this.figure.addEventListener("picture", () => this.redraw());
     new ResizeObserver(() => this.resize()).observe(this.picture);
     charts.add(this);
+    plotly().catch(() => {}); // it comes while numbers are on their way; drawing tells if it does not
   }
 
   // `make()` gives {traces, layout, label, table: [caption, columns, rows]}; it is asked again when the theme changes.
+  // `ground`, if it gives that too, holds traces that lie underneath, within the same axes: they alone are drawn where
+  // nothing else is new, for points by the hundred take longer than all the rest.
   async draw(make) {
     this.make = make;
     await this.redraw();
@@ -161,19 +165,30 @@ export class Chart {
 
   async redraw() {
     if (!this.make) return;
-    const { traces, layout, label } = this.make();
+    const { traces, layout, label, ground } = this.make();
     this.picture.setAttribute("aria-label", label);
     this.figure.refreshTable();
     const library = await plotly();
-    if (!this.picture.clientWidth) return; // hidden: drawn when it is shown
-    await library.react(
-      this.plot,
-      traces,
-      { ...themed(layout), width: this.picture.clientWidth, height: this.picture.clientHeight },
-      CONFIG,
-    );
-    this.width = this.picture.clientWidth;
+    const { clientWidth: width, clientHeight: height } = this.picture;
+    if (!width) return; // hidden: drawn when it is shown
+    const whole = { ...themed(layout), width, height };
+    const drawn = ground && JSON.stringify([traces, whole]);
+    if (!ground || this.drawn !== drawn) await library.react(this.plot, traces, whole, CONFIG);
+    this.drawn = drawn;
+    await this.drawGround(library, ground ?? [], whole);
+    this.width = width;
     this.picture.dataset.drawn = String(Number(this.picture.dataset.drawn ?? 0) + 1);
+  }
+
+  async drawGround(library, traces, { xaxis, yaxis, ...rest }) {
+    if (!traces.length && !this.ground.children.length) return;
+    const { l, r, t, b } = this.plot._fullLayout._size; // where Plotly has put the axes
+    const bare = { visible: false, automargin: false };
+    const axes = { xaxis: { ...xaxis, ...bare }, yaxis: { ...yaxis, ...bare } };
+    await library.react(this.ground, traces, { ...rest, ...axes, margin: { l, r, t, b }, showlegend: false }, {
+      ...CONFIG,
+      staticPlot: true,
+    });
   }
 
   resize() {

@@ -12,7 +12,9 @@ import { RunsView } from "clearprop/view_runs.js";
 import { StepView } from "clearprop/view_step.js";
 
 const MAKERS = { live: LiveView, layers: LayersView, step: StepView, data: DataView, runs: RunsView };
-const REST = 200; // milliseconds between two questions of a view while the network trains
+// Milliseconds between two questions of a view while the network trains: at least, and at most where it trains as fast
+// as it can, so that drawing takes that share of a processor's time.
+const [REST, LONGEST, SHARE] = [200, 4000, 1 / 60];
 const at = (id) => document.getElementById(id);
 
 class Page {
@@ -24,6 +26,8 @@ class Page {
     this.training = new Training(this);
     this.busy = false;
     this.wanted = false;
+    this.waited = 0; // milliseconds that questions have waited for answers
+    this.wake = () => {};
     this.orders = Promise.resolve();
     this.failures = {};
   }
@@ -67,8 +71,13 @@ class Page {
     return names.includes(this.places.notation) ? this.places.notation : names[0];
   }
 
-  get(path, parameters = {}) {
-    return api.get(path, { ...parameters, run: this.run, epoch: this.places.epoch });
+  async get(path, parameters = {}) {
+    const asked = performance.now();
+    try {
+      return await api.get(path, { ...parameters, run: this.run, epoch: this.places.epoch });
+    } finally {
+      this.waited += performance.now() - asked;
+    }
   }
 
   // The state with another run in the place of the present one.
@@ -110,7 +119,9 @@ class Page {
     this.state.run = { ...run, curve };
     if (data.runs) this.state.runs = data.runs;
     this.training.update();
-    await this.refresh();
+    const running = run.status === "running";
+    const looked = this.refresh(running);
+    if (!running) await looked;
   }
 
   onConnection(up, error) {
@@ -219,20 +230,39 @@ class Page {
     this.views[name] ??= new MAKERS[name](at(`view-${name}`), this);
   }
 
-  // The visible view asks anew; while it still does, one further wish is kept, so the latest wins.
-  async refresh() {
+  // The visible view asks anew; while it still does, one further wish is kept, so the latest wins. A patient wish lets
+  // the page rest after a look at a training.
+  async refresh(patient = false) {
     this.wanted = true;
+    if (!patient) this.wake();
     if (this.busy || !this.state) return;
     this.busy = true;
     try {
       while (this.wanted && !document.hidden) {
         this.wanted = false;
-        await this.attempt(() => this.views[this.places.view].update(), "view");
-        await new Promise((resolve) => setTimeout(resolve, this.state.run.status === "running" ? REST : 0));
+        await this.rest(await this.look());
       }
     } finally {
       this.busy = false;
     }
+  }
+
+  // Let the visible view draw what is now, and return the milliseconds that took, without what it waited for.
+  async look() {
+    const began = performance.now() - this.waited;
+    await this.attempt(() => this.views[this.places.view].update(), "view");
+    await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))); // until it is painted
+    return performance.now() - this.waited - began;
+  }
+
+  rest(cost) {
+    const { run, settings } = this.state;
+    if (run.status !== "running") return null;
+    const time = settings.pace === null ? Math.min(Math.max(cost / SHARE, REST), LONGEST) : REST;
+    return new Promise((resolve) => {
+      this.wake = resolve;
+      setTimeout(resolve, time);
+    });
   }
 }
 

@@ -46,13 +46,7 @@ export class LiveView {
   async update() {
     const { page } = this;
     this.form.update();
-    const { run, problem } = page.state;
-    this.curves[0].draw(() => lossCurve([{ title: "this run", curve: run.curve }], page.places.epoch));
-    this.curves[1].figure.hidden = !hasMetric(run.curve);
-    if (hasMetric(run.curve)) {
-      setText(this.curves[1].figure.querySelector("h3"), nameOfMetric(run.curve));
-      this.curves[1].draw(() => metricCurve([{ title: "this run", curve: run.curve }], page.places.epoch));
-    }
+    const { problem } = page.state;
     const columns = problem.columns.map((name) => [name, name]);
     for (const axis of this.axes) setOptions(axis, columns);
     if (this.problem !== problem.name) this.chosen = null; // the server proposes columns
@@ -72,7 +66,19 @@ export class LiveView {
     this.diagram.show(answer.diagram);
     this.network.refreshTable();
     setText(this.note, surface ? noteOf(answer) : "");
-    if (surface) await this.surface.draw(() => surfacePicture(answer, problem));
+    await Promise.all([surface && this.surface.draw(() => surfacePicture(answer, problem)), ...this.drawCurves()]);
+  }
+
+  drawCurves() {
+    const { page } = this;
+    const { curve } = page.state.run;
+    const runs = [{ title: "this run", curve }];
+    this.curves[1].figure.hidden = !hasMetric(curve);
+    if (hasMetric(curve)) setText(this.curves[1].figure.querySelector("h3"), nameOfMetric(curve));
+    return [
+      this.curves[0].draw(() => lossCurve(runs, page.places.epoch)),
+      hasMetric(curve) && this.curves[1].draw(() => metricCurve(runs, page.places.epoch)),
+    ];
   }
 
   // Take other columns; if both axes now have the same one, they change places.
@@ -102,9 +108,9 @@ const scale = (low, middle, high) => [
   [1, high],
 ];
 
-// The smallest and the largest of predictions and targets, which share their colours.
-function extent({ points: { target }, surface: { z } }) {
-  const values = [...target, ...z.flat()].map(Number).filter(Number.isFinite);
+// The smallest and the largest target: predictions share the colours, those beyond have the last one.
+function extent({ points: { target } }) {
+  const values = target.map(Number).filter(Number.isFinite);
   return [Math.min(...values), Math.max(...values)];
 }
 
@@ -126,18 +132,7 @@ function heatmap(answer, n_classes) {
   }
   const colours = scale(mix(colour("negative"), paper, 0.5), paper, mix(colour("positive"), paper, 0.5));
   const [zmin, zmax] = extent(answer);
-  if (surface.kind === "value")
-    return [
-      {
-        ...base,
-        z: surface.z,
-        zmin,
-        zmax,
-        colorscale: colours,
-        showscale: true,
-        colorbar: { thickness: 10, outlinewidth: 0, tickfont: { color: colour("muted") } },
-      },
-    ];
+  if (surface.kind === "value") return [{ ...base, z: surface.z, zmin, zmax, colorscale: colours }];
   return [
     { ...base, z: surface.z, zmin: 0, zmax: 1, colorscale: colours },
     {
@@ -193,6 +188,8 @@ function points(answer, problem) {
             cmin,
             cmax,
             colorscale: scale(colour("negative"), colour("page"), colour("positive")),
+            showscale: !validation,
+            colorbar: { thickness: 10, outlinewidth: 0, tickfont: { color: colour("muted") } },
           }),
         },
       };
@@ -206,7 +203,8 @@ function surfacePicture(answer, problem) {
   const said = { classes: "Most probable class", binary: `Probability of ${names[1]}`, value: "Prediction" };
   const range = (values) => ({ range: [values[0], values.at(-1)] });
   return {
-    traces: [...heatmap(answer, names.length), ...points(answer, problem)],
+    traces: points(answer, problem),
+    ground: heatmap(answer, names.length),
     layout: {
       showlegend: names.length > 0,
       legend: { title: { text: escape(problem.target) } },
