@@ -80,6 +80,18 @@ def test_outputs_of_linear_boxes_are_sums_of_products_of_cells(case):
             assert cells  # a weight, or an input
 
 
+@pytest.mark.parametrize(
+    "case", [c for c in BOXES if isinstance(c.layer, cp.RBF | cp.PeriodicEmbedding)], ids=lambda case: case.id
+)
+def test_slopes_of_curved_boxes_are_formulas_of_cells(case):
+    trace = traced(case)
+    box = list(trace.nodes)[1]
+    for name in ("input_1.dx", *(item for item in trace if item.startswith(box) and item.endswith(".gradient"))):
+        for cell in some_cells(trace[name]):
+            for factor in (factor for term in trace.explain(name, cell).terms for factor in term.factors):
+                assert factor.latex or factor.label == "-1" or factor.label.partition("[")[0] in trace
+
+
 @pytest.mark.parametrize("notation", NOTATIONS)
 @pytest.mark.parametrize("case", BOXES, ids=lambda case: case.id)
 def test_every_quantity_has_a_formula_in_every_notation(case, notation):

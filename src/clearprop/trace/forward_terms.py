@@ -10,6 +10,7 @@ import numpy
 import clearprop.layers as boxes
 from clearprop.layers.rectifiers import SELU_ALPHA, SELU_SCALE
 from clearprop.layers.windows import pair
+from clearprop.trace.box_terms import box_terms
 from clearprop.trace.formulas import box_formula, substituted
 from clearprop.trace.notation import Symbols, function_name, number
 from clearprop.trace.parts import (
@@ -60,7 +61,8 @@ def forward_terms(trace: Record, index: int, cell: Cell) -> Part:
         return Part(tuple(_selected(trace, index, cell)))
     if isinstance(layer, tuple(ONE_BY_ONE)) or layer.is_activation:
         return _one_by_one(trace, index, layer, cell)
-    return _whatever_matters(trace, index, cell)
+    own = box_terms(trace, index)
+    return own.forward(cell) if own is not None else _whatever_matters(trace, index, cell)
 
 
 def _products(trace: Record, index: int, layer: Any, cell: Cell) -> Iterator[Term]:

@@ -36,10 +36,14 @@ SHOWN = 12  # terms written out in a formula
 
 @dataclass(frozen=True)
 class Factor:
-    """A number, and what it is: a cell of a trace (``"dense_1.W[0, 2]"``), or a slope between two of them."""
+    """A number, and what it is: a cell of a trace (``"dense_1.W[0, 2]"``), a slope between two, or a formula of some.
+
+    `latex` is such a formula with its numbers; without one the number stands for itself.
+    """
 
     label: str
     value: float
+    latex: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy
 
 import clearprop.layers as boxes
 from clearprop.layers.windows import pair
+from clearprop.trace.box_terms import box_terms
 from clearprop.trace.formulas import Formula, box_formula, left_side, quantity_formula, substituted
 from clearprop.trace.forward_terms import box_numbers, forward_terms, parameters_at, window_pixel
 from clearprop.trace.loss_terms import at_scores, loss_terms, prediction_terms
@@ -107,7 +108,8 @@ def explain(trace: Record, name: str, cell: Cell, notation: str) -> Explanation:
 
 
 def _sum_of_products(terms: tuple[Term, ...]) -> str:
-    return joined([r" \cdot ".join(operand(factor.value) for factor in term.factors) for term in terms]) or "0"
+    products = (r" \cdot ".join(item.latex or operand(item.value) for item in term.factors) for term in terms)
+    return joined(list(products)) or "0"
 
 
 def _part(trace: Record, name: str, cell: Cell) -> Part:
@@ -166,6 +168,10 @@ def _through(trace: Record, reader: int, position: int, cell: Cell) -> Iterator[
     """Yield what the gradient at a box's output contributes to a cell of one of its inputs."""
     node = trace.graph.nodes[reader]
     layer, row = node.layer, cell[0]
+    own = box_terms(trace, reader)
+    if own is not None:
+        yield from own.backward(cell)
+        return
     if isinstance(layer, boxes.Dense):
         weights, scale = parameter(trace, reader, "W"), layer.factor(trace.graph.nodes[node.inputs[0]].shape[0])
         for unit in range(layer.units):
@@ -235,6 +241,9 @@ def _gradient_at(trace: Record, index: int, local: str, cell: Cell) -> tuple[lis
     node = trace.graph.nodes[index]
     layer, n_rows = node.layer, trace.passed.batch.n_rows
     delta: Any = trace.nodes[node.name].delta
+    own = box_terms(trace, index)
+    if own is not None:
+        return list(own.gradient(local, cell)), True
     if isinstance(layer, boxes.Dense):
         place, source = (cell[-1],), node.inputs[0]
         scale = layer.factor(trace.graph.nodes[source].shape[0])
