@@ -74,15 +74,30 @@ def test_the_line_of_every_quantity_of_a_box_comes_to_its_number(case, training)
     assert check_numbers(trace, trace) > 10
 
 
-@pytest.mark.parametrize("case", [c for c in LOSSES if not isinstance(c.loss, cp.Hinge)], ids=lambda case: case.id)
+@pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.id)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_line_of_every_quantity_of_a_loss_comes_to_its_number(case, dtype):
     net = cp.Network([cp.Dense(case.n_outputs)], inputs=3, loss=case.loss, dtype=dtype)
     trace = net.trace(numpy.random.default_rng(0).normal(size=(4, 3)), case.raw(seed=0, n=4), [1.0, 2.0, 0.0, 4.0])
-    names = ["loss.prediction", "dense_1.delta"]
-    # of a code and a reconstruction together there is no sum over outputs
-    names += [] if isinstance(case.loss, cp.SparseReconstruction) else ["loss.values"]
-    assert check_numbers(trace, names) >= 4
+    assert check_numbers(trace, ["loss.prediction", "loss.values", "dense_1.delta"]) >= 12
+
+
+@pytest.mark.parametrize("inner", [cp.Huber(0.5), cp.Hinge(), cp.CrossEntropy(label_smoothing=0.1)], ids=repr)
+def test_the_lines_of_a_loss_with_a_code_are_those_of_its_own_loss(inner):
+    net = cp.Network([cp.Dense(5)], inputs=3, loss=cp.SparseReconstruction(2, 0.3, inner), dtype="float64")
+    y = [0, 2, 1, 1] if inner.classes else numpy.arange(12.0).reshape(4, 3)
+    trace = net.trace(numpy.random.default_rng(0).normal(size=(4, 3)), y)
+    alone = cp.Network([cp.Dense(3)], inputs=3, loss=inner, dtype="float64")
+    for name in ("W", "b"):
+        alone.parameters[f"dense_1.{name}"][...] = net.parameters[f"dense_1.{name}"][..., :3]
+    expected = alone.trace(trace["input_1.x"], y)
+    lines = {
+        each: each.explain("loss.values", (1,)).substituted.text.rpartition(" = ")[0] for each in (trace, expected)
+    }
+    assert lines[trace].startswith(lines[expected])
+    assert lines[trace].count("+ 0.3 · |") == 2
+    for cell in numpy.ndindex(4, 3):
+        assert trace.explain("dense_1.delta", cell).substituted == expected.explain("dense_1.delta", cell).substituted
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -12,7 +12,7 @@ from clearprop.trace.notation import Symbols, fill, function_name, operand
 from clearprop.trace.parts import place_of
 from clearprop.trace.plain_text import plain_text
 from clearprop.trace.record import Record, split_name
-from clearprop.trace.rules import DECAY, LOSSES, OPTIMIZERS, PENALTIES, OptimizerFormula
+from clearprop.trace.rules import DECAY, OPTIMIZERS, PENALTIES, OptimizerFormula, loss_formula
 
 if TYPE_CHECKING:
     from clearprop.graph.finished import GraphNode
@@ -171,7 +171,7 @@ def _right_side(trace: Record, name: str, symbols: Symbols) -> str:
 
 def _loss(trace: Record, name: str, symbols: Symbols) -> str:
     loss, scores = trace.passed.executor.program.loss, symbols.output(len(trace.graph.nodes) - 1)
-    found = LOSSES.get(type(loss))
+    found = loss_formula(loss, trace.scores.shape[1])
     if found is not None:
         template = found.prediction if name == "loss.prediction" else found.value
         return fill(template, _loss_markers(trace, scores, symbols))
@@ -186,14 +186,14 @@ def _loss_markers(trace: Record, scores: str, symbols: Symbols) -> dict[str, str
     if smoothing:
         share = operand(smoothing)
         target = rf"\left( (1 - {share}) \cdot {target} + \frac{{{share}}}{{K}} \right)"
-    return {**symbols.of_layer(loss), "s": scores, "p": symbols.notation.prediction, "t": target}
+    return {**symbols.of_layer(loss), "s": scores, "p": symbols.notation.prediction, "t": target, "q": "q"}
 
 
 def _delta(trace: Record, index: int, symbols: Symbols) -> str:
     """Return what arrives at a node: the loss's gradient, or the sum over those that read it."""
     parts = []
     if index == len(trace.graph.nodes) - 1:
-        loss = LOSSES.get(type(trace.passed.executor.program.loss))
+        loss = loss_formula(trace.passed.executor.program.loss, trace.scores.shape[1])
         share = _share(trace, "w_i")
         scores = symbols.output(index)
         if loss is None:

@@ -9,20 +9,31 @@ import clearprop.losses as losses
 import clearprop.optimizers as optimizers
 import clearprop.penalties as penalties
 
-__all__ = ["DECAY", "LOSSES", "OPTIMIZERS", "PENALTIES", "LossFormula", "OptimizerFormula"]
+__all__ = [
+    "DECAY",
+    "HINGE_OF_CLASSES",
+    "LOSSES",
+    "OPTIMIZERS",
+    "PENALTIES",
+    "LossFormula",
+    "OptimizerFormula",
+    "loss_formula",
+]
 
 
 @dataclass(frozen=True)
 class LossFormula:
-    """A loss: ``<s>`` scores, ``<p>`` prediction, ``<t>`` target.
+    """A loss: ``<s>`` scores, ``<p>`` prediction, ``<t>`` target, ``<q>`` the quantile of an output.
 
     Attributes
     ----------
     value, gradient : str
         The loss of a row, and its gradient at the scores.
     output, at_zero : str or None
-        What one output adds to it, and the same where the target is 0, if that is shorter; ``<q>`` is the output's
-        quantile. None where the loss is no sum over outputs.
+        What one output adds to it, and the same where the target is 0, if that is shorter. None where the loss is no
+        sum over outputs.
+    slope : str or None
+        The derivative of `output`, where `gradient` does not hold for one output as it does for all.
     prediction, predicted : str
         The link, of all scores and of one; ``<sum>`` stands for the sum of the exponentials of all.
     """
@@ -31,6 +42,7 @@ class LossFormula:
     gradient: str
     output: str | None = None
     at_zero: str | None = None
+    slope: str | None = None
     prediction: str = "<s>"
     predicted: str = "<s>"
 
@@ -55,7 +67,7 @@ LOSSES: Mapping[type, LossFormula] = {
     ),
     losses.Quantile: LossFormula(
         r"\sum_k \max(q_k (<t>_k - <s>_k), (1 - q_k) (<s>_k - <t>_k))",
-        r"\begin{cases} - q & <s> < <t> \\ 1 - q & <s> > <t> \end{cases}",
+        r"\begin{cases} - <q> & <s> < <t> \\ 1 - <q> & <s> > <t> \\ 0 & <s> = <t> \end{cases}",
         r"\max(<q> \cdot (<t> - <s>), (1 - <q>) \cdot (<s> - <t>))",
     ),
     losses.Poisson: LossFormula(
@@ -73,16 +85,28 @@ LOSSES: Mapping[type, LossFormula] = {
         r"\sum_k <t>_k \ln \frac{<t>_k}{<p>_k}", r"<p> - <t>", r"<t> \cdot \ln(\frac{<t>}{<p>})", "",
         **_LINKS["softmax"],
     ),
-    losses.Hinge: LossFormula(
-        r"\max(0, \; 1 + \max_{j \ne y} <s>_j - <s>_y) \text{ or } \max(0, \; 1 - (2 <t> - 1) <s>)",
-        r"\nabla_{<s>} \text{ of the violated margin}",
+    losses.Hinge: LossFormula(  # of one output
+        r"\max(0, \; 1 - (2 <t> - 1) <s>)", r"(1 - 2 <t>) \, \mathbf{1}[(2 <t> - 1) <s> < 1]",
+        r"\max(0, 1 - (2 \cdot <t> - 1) \cdot <s>)",
+        slope=r"(1 - 2 \cdot <t>) \cdot \mathbf{1}[(2 \cdot <t> - 1) \cdot <s> < 1]",
     ),
     losses.SparseReconstruction: LossFormula(
         r"\ell_z + <strength> \sum_j | h_j |",
         r"\left( \nabla_{z} \ell_z, \; <strength> \operatorname{sign}(h) \right)",
+        r"<strength> \cdot | <s> |", slope=r"<strength> \cdot \operatorname{sign}(<s>)",
         prediction=r"\left( \operatorname{link}(z), \; h \right)",
     ),
 }  # fmt: skip
+HINGE_OF_CLASSES = LossFormula(
+    r"\max(0, \; 1 + <s>_j - <s>_y), \; j = \operatorname{argmax}_{k \ne y} <s>_k",
+    r"(\mathbf{e}_j - \mathbf{e}_y) \, \mathbf{1}[1 + <s>_j - <s>_y > 0]",
+)
+
+
+def loss_formula(loss: losses.Loss, n_outputs: int) -> LossFormula | None:
+    """Return the formula of a loss of that many outputs; None for one that is not ours."""
+    return HINGE_OF_CLASSES if type(loss) is losses.Hinge and n_outputs > 1 else LOSSES.get(type(loss))
+
 
 PENALTIES: Mapping[type, str] = {
     penalties.L2: r"<strength> \cdot <w>",
