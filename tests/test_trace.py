@@ -201,23 +201,49 @@ def test_names_need_not_be_texts_and_traces_compare_as_objects():
     assert len({trace, trace}) == 1
 
 
-def test_a_parameter_with_the_name_of_another_quantity_is_refused():
-    @dataclasses.dataclass(frozen=True)
-    class Shift(cp.Layer):
-        def parameters(self, *shapes):
-            return {"a": Parameter(shapes[0], cp.Constant(0.0))}
+@dataclasses.dataclass(frozen=True)
+class Shift(cp.Layer):
+    by: str
 
-        def forward(self, ctx, p, *xs):
-            return xs[0] + p["a"], None
+    def parameters(self, *shapes):
+        return {self.by: Parameter(shapes[0], cp.Constant(0.0))}
 
-        def backward(self, ctx, p, kept, dh):
-            return (dh,), {"a": dh.sum(0)}
+    def forward(self, ctx, p, *xs):
+        return xs[0] + p[self.by], None
 
-    net = cp.Network([Shift(), cp.Dense(1)], inputs=2)
-    with pytest.raises(
-        cp.ArgumentError, match="node 'shift_1' has a parameter 'a'; a, h, x, delta, dh, dx are outputs"
-    ):
+    def backward(self, ctx, p, kept, dh):
+        return (dh,), {self.by: dh.sum(0)}
+
+
+@pytest.mark.parametrize(
+    ("box", "message"),
+    [
+        (Shift("a"), "node 'shift_1' has a parameter 'a'; a, h, x, delta, dh, dx are outputs"),
+        (
+            Shift("values", name="loss"),
+            "parameter 'values', but 'loss.values' is the loss's own .*; give the node another",
+        ),
+    ],
+)
+def test_a_parameter_with_the_name_of_another_quantity_is_refused(box, message):
+    net = cp.Network([box, cp.Dense(1)], inputs=2)
+    with pytest.raises(cp.ArgumentError, match=message):
         net.trace([[1.0, 2.0]], [1.0])
+
+
+def test_a_node_called_loss_hides_nothing():
+    net = cp.Network([cp.Tanh(), cp.Dense(1, name="loss")], inputs=2, dtype="float64", seed=1)
+    plain = cp.Network([cp.Tanh(), cp.Dense(1)], inputs=2, dtype="float64", seed=1)
+    trace, expected = (each.trace([[1.0, -2.0]], [1.0]) for each in (net, plain))
+    assert [name.replace("dense_1", "loss") for name in expected] == list(trace)
+    for name in expected:
+        own = name.replace("dense_1", "loss")
+        cell = (0,) * expected[name].ndim
+        assert (trace[own] == expected[name]).all()
+        assert trace.explain(own, cell).substituted == expected.explain(name, cell).substituted
+        assert trace.formula(own) == expected.formula(name)
+    steps, usual = ([(step.name, step.phase) for step in each.steps()] for each in (trace, expected))
+    assert steps == [(name.replace("dense_1", "loss"), phase) for name, phase in usual]
 
 
 @pytest.mark.parametrize("training", [False, True])

@@ -11,7 +11,7 @@ from clearprop.trace.boxes import BOXES, PREDICTING, BoxFormula
 from clearprop.trace.notation import Symbols, fill, function_name, operand
 from clearprop.trace.parts import place_of
 from clearprop.trace.plain_text import plain_text
-from clearprop.trace.record import Record, split_name
+from clearprop.trace.record import LOSS_QUANTITIES, Record, split_name
 from clearprop.trace.rules import DECAY, OPTIMIZERS, PENALTIES, OptimizerFormula, loss_formula
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def slot_symbols(trace: Record) -> dict[str, str]:
 
 
 def _right_side(trace: Record, name: str, symbols: Symbols) -> str:
-    if name.startswith("loss.") and "loss" not in trace.nodes:
+    if name in LOSS_QUANTITIES:
         return _loss(trace, name, symbols)
     node, quantity = split_name(name)
     index, traced = place_of(trace, node), trace.nodes[node]

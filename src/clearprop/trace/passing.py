@@ -13,7 +13,7 @@ from clearprop.optimizers import Optimizer
 from clearprop.schedules import ReduceOnPlateau
 from clearprop.state import TrainState
 from clearprop.trace.quantities import DELTA_NAMES, NodeTrace, ParameterTrace, TracedPass
-from clearprop.trace.record import Record
+from clearprop.trace.record import LOSS_QUANTITIES, Record
 from clearprop.validation import check_instance
 
 __all__ = ["pass_again", "record_pass"]
@@ -101,10 +101,15 @@ def pass_again(
 
 
 def _check_names(executor: ArrayExecutor) -> None:
-    """Raise `ArgumentError` for a parameter with the name of another quantity of its node."""
+    """Raise `ArgumentError` for a parameter with the name of another quantity of its node, or of the loss."""
     taken = (*DELTA_NAMES, *DELTA_NAMES.values())
     for name in executor.layout:
         node, _, local = name.rpartition(".")
+        if name in LOSS_QUANTITIES:
+            raise ArgumentError(
+                f"trace: node 'loss' has a parameter '{local}', but '{name}' is the loss's own in a trace; give the "
+                "node another name=."
+            )
         if local in taken:
             raise ArgumentError(
                 f"trace: node '{node}' has a parameter '{local}'; {', '.join(taken)} are outputs and gradients in a "

@@ -10,9 +10,10 @@ from clearprop.errors import UnknownNameError
 from clearprop.graph import Graph
 from clearprop.trace.quantities import NodeTrace, TracedPass
 
-__all__ = ["Record", "split_name"]
+__all__ = ["LOSS_QUANTITIES", "Record", "split_name"]
 
 Array = Any
+LOSS_QUANTITIES = ("loss.prediction", "loss.values")  # which no node has, so that a node may be called "loss" too
 
 
 def split_name(name: str) -> tuple[str, str]:
@@ -45,13 +46,13 @@ class Record(Mapping[str, Any]):
         return known[quantity]
 
     def _quantities(self, node: str) -> dict[str, Array]:
-        if node in self.nodes:
-            return dict(self.nodes[node].quantities())
-        return {"prediction": self.prediction, "values": self.losses} if node == "loss" else {}
+        found = dict(self.nodes[node].quantities()) if node in self.nodes else {}
+        return {**found, "prediction": self.prediction, "values": self.losses} if node == "loss" else found
 
     def __iter__(self) -> Iterator[str]:
-        places = [*self.nodes, *([] if "loss" in self.nodes else ["loss"])]
-        return (f"{node}.{quantity}" for node in places for quantity in self._quantities(node))
+        for node in self.nodes.values():
+            yield from (f"{node.name}.{quantity}" for quantity, _ in node.quantities())
+        yield from LOSS_QUANTITIES
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

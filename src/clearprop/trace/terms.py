@@ -30,7 +30,7 @@ from clearprop.trace.parts import (
     place_of,
     product,
 )
-from clearprop.trace.record import Record, split_name
+from clearprop.trace.record import LOSS_QUANTITIES, Record, split_name
 from clearprop.trace.step_terms import step_terms
 
 __all__ = ["Explanation", "Factor", "Term", "explain"]
@@ -114,7 +114,7 @@ def _sum_of_products(terms: tuple[Term, ...]) -> str:
 
 def _part(trace: Record, name: str, cell: Cell) -> Part:
     """Return the terms of a cell."""
-    if name.startswith("loss.") and "loss" not in trace.nodes:
+    if name in LOSS_QUANTITIES:
         return prediction_terms(trace, cell) if name == "loss.prediction" else loss_terms(trace, cell)
     node, quantity = split_name(name)
     index, traced = place_of(trace, node), trace.nodes[node]

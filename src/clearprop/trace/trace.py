@@ -33,8 +33,7 @@ class Trace(Record):
     an elementwise activation ``h``, of an input ``x``; ``f'`` of an activation; the gradient of the loss at the output,
     ``delta``, ``dh`` or ``dx``. At each parameter, such as ``W``: its value, ``W.gradient`` of the data loss,
     ``W.penalty``, ``W.total`` and ``W.clipped`` where there are such, what the optimizer remembers after the step
-    (``W.mean``, ``W.square_mean_corrected``, ...) and ``W.update``. At last ``loss.prediction`` and ``loss.values``,
-    but where a node is called "loss".
+    (``W.mean``, ``W.square_mean_corrected``, ...) and ``W.update``. At last ``loss.prediction`` and ``loss.values``.
 
     Arrays have the rows first, and the network's dtype. They are those of the array engine, which is the reference of
     the native one: whichever trains, the numbers are the same but for rounding.

@@ -27,7 +27,7 @@ PARAMETER_TITLES = {
     "total": "Gradient of loss and penalty at {local} of {node}", "clipped": "The same, clipped, for {local} of {node}",
     "update": "Step of {local} of {node}",
 }  # fmt: skip
-LOSS_TITLES = {"prediction": "Prediction: the scores after the link of {box}", "values": "Loss of the row"}
+LOSS_TITLES = {"loss.prediction": "Prediction: the scores after the link of {box}", "loss.values": "Loss of the row"}
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,9 @@ def walk(trace: Record) -> Iterator[TraceStep]:
     nodes = list(trace.nodes.values())
     for node in nodes:
         yield _step(trace, node, node.symbol, "forward")
-    if "loss" not in trace.nodes:
-        box = type(trace.passed.executor.program.loss).__name__
-        for quantity, title in LOSS_TITLES.items():
-            name = f"loss.{quantity}"
-            yield TraceStep(name, "loss", box, "loss", title.format(box=box), tuple(trace[name].shape))
+    box = type(trace.passed.executor.program.loss).__name__
+    for name, title in LOSS_TITLES.items():
+        yield TraceStep(name, "loss", box, "loss", title.format(box=box), tuple(trace[name].shape))
     for node in reversed(nodes):
         if node.delta is not None:
             yield _step(trace, node, DELTA_NAMES[node.symbol], "backward")
