@@ -41,6 +41,15 @@ def client(view):
     return Client(view._server)
 
 
+def test_the_batches_of_an_epoch_are_those_of_this_training_where_it_continues_another(view):
+    net = network()
+    state = net.fit(X, Y, epochs=3, batch_size=30, callbacks=[view])[-1].state
+    assert client(view).get("/api/state")["run"]["n_batches"] == 2
+    net.fit(X, Y, epochs=2, batch_size=10, state=state, callbacks=[view])
+    run = client(view).get("/api/state")["run"]
+    assert (run["epoch"], run["step"], run["n_batches"]) == (5, 3 * 2 + 2 * 6, 6)
+
+
 def test_a_training_is_a_run_with_the_numbers_of_its_reports(view):
     net, other = network(), network()
     reports = net.fit(X, Y, epochs=4, batch_size=16, validation=0.25, metrics="accuracy", callbacks=[view])

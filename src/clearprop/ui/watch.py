@@ -36,6 +36,7 @@ class WatchSession(Session):
     def __init__(self) -> None:
         super().__init__()
         self._held = self._ended = False
+        self._step = 0  # updates before the epoch under way
 
     def begin(self, title: str, problem: Problem, net: Network, optimizer: Any, state: TrainState, epochs: int) -> None:
         """Look at another run, which is about to begin; one that goes on is looked at no more."""
@@ -55,6 +56,7 @@ class WatchSession(Session):
             if self.runs and self.current.status in ("running", "paused"):
                 self.current.status, self.current.message = "finished", "left for another training"
             self._held = self._ended = False
+            self._step = state.step
             self._show(run)
             self.changed.notify_all()
 
@@ -62,7 +64,7 @@ class WatchSession(Session):
         """Note the end of an epoch, wait while the page holds training up, and return whether the page ends it."""
         with self.changed:
             run = self.current
-            run.n_batches = max(1, report.step // report.epoch)
+            run.n_batches, self._step = report.step - self._step, report.step
             if run.optimizer is not None and report.learning_rate > 0.0:  # a schedule may not know its length here
                 run.optimizer = replace(run.optimizer, learning_rate=report.learning_rate)
             self._touch(reset=run.note(state, 0, report, self.version + 1))
