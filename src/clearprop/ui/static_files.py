@@ -12,6 +12,7 @@ __all__ = ["IMPORT_MAP", "StaticFile", "content_policy", "plotly_script", "stati
 
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
+INLINE_SCRIPT = re.compile(r"<script(?![^>]* src=)[^>]*>(.*?)</script>", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,10 @@ def plotly_script() -> bytes:
 
 
 def content_policy(page: bytes) -> str:
-    """Return the Content-Security-Policy of the served page; of inline scripts its import map alone may run."""
+    """Return the Content-Security-Policy of the served page; of inline scripts its own alone may run."""
     hashes = [
         f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-        for text in IMPORT_MAP.findall(page.decode())
+        for text in INLINE_SCRIPT.findall(page.decode())
     ]
     return (
         f"default-src 'none'; script-src {' '.join([chr(39) + 'self' + chr(39), *hashes])}; "

@@ -52,3 +52,16 @@ def numbers_of(page: Page, name: str) -> dict[tuple[int, ...], float]:
     cells = page.locator(f'#view-step td[data-quantity="{name}"]')
     found = cells.evaluate_all("cells => cells.map(cell => [cell.dataset.cell, cell.dataset.value])")
     return {tuple(map(int, cell.split(","))): float(number) for cell, number in found}
+
+
+def choose_dark_and_reload(page: Page) -> None:
+    """Choose the dark theme and load the page again, which notes as `themeAtFirst` what it had before modules ran."""
+    page.add_init_script("""document.addEventListener(
+        'readystatechange', () => { window.themeAtFirst = document.documentElement.dataset.theme }, { once: true }
+    )""")
+    button = page.get_by_role("button", name="Theme")
+    for chosen in ("light", "dark"):
+        button.click()
+        expect(button).to_have_text(f"Theme: {chosen}")
+    page.reload()
+    expect(button).to_have_text("Theme: dark")

@@ -1,7 +1,7 @@
 """Light and dark, names that look like markup, and what the page costs until it is painted."""
 
 import pytest
-from page_actions import VIEWS, show, train
+from page_actions import VIEWS, choose_dark_and_reload, show, train
 from playwright.sync_api import Page, expect
 
 
@@ -26,6 +26,11 @@ def test_light_and_dark_follow_the_system_until_one_is_chosen(page: Page) -> Non
     button.click()
     expect(button).to_have_text("Theme: dark")
     assert background(page) != light
+
+
+def test_a_theme_that_was_chosen_is_there_before_the_modules_run(page: Page) -> None:
+    choose_dark_and_reload(page)
+    assert page.evaluate("themeAtFirst") == "dark"
 
 
 def test_nothing_moves_while_the_network_learns(page: Page) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from page_actions import VIEWS, quantity, show, value
+from page_actions import VIEWS, choose_dark_and_reload, quantity, show, value
 from playwright.sync_api import BrowserContext, Page, expect
 
 import clearprop as cp
@@ -47,6 +47,11 @@ def test_a_recorded_file_shows_every_view(page: Page, file: Path, session: LiveS
     page.locator("td[data-quantity='dense_1.W.gradient']").first.click()
     page.locator("#check").click()
     expect(page.locator("#check-numeric")).to_be_visible()
+
+
+def test_a_recorded_file_has_the_theme_that_was_chosen_before_its_modules_run(page: Page) -> None:
+    choose_dark_and_reload(page)
+    assert page.evaluate("themeAtFirst") == "dark"
 
 
 def test_a_recorded_file_goes_back_to_its_epochs_and_says_what_it_lacks(page: Page, session: LiveSession) -> None:

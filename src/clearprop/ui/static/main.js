@@ -293,14 +293,7 @@ function tabs(page) {
 
 function theme() {
   const names = ["system", "light", "dark"];
-  let storage = null;
-  try {
-    storage = window.localStorage;
-  } catch {
-    // a page from a file or in a frame may have none; the choice then lasts as long as the page
-  }
-  let chosen = storage?.getItem("clearprop-theme") ?? "system";
-  if (!names.includes(chosen)) chosen = "system";
+  let chosen = document.documentElement.dataset.theme ?? "system"; // index.html has read it
   const apply = () => {
     if (chosen === "system") delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = chosen;
@@ -309,7 +302,11 @@ function theme() {
   };
   at("theme").addEventListener("click", () => {
     chosen = names[(names.indexOf(chosen) + 1) % names.length];
-    storage?.setItem("clearprop-theme", chosen);
+    try {
+      localStorage.setItem("clearprop-theme", chosen);
+    } catch {
+      // without storage the choice lasts as long as the page
+    }
     apply();
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", apply);
