@@ -6,7 +6,8 @@ import numpy
 import pytest
 
 import clearprop as cp
-from clearprop.training.run import Epoch, Run
+from clearprop.training.epoch import Epoch
+from clearprop.training.run import Run
 
 X = numpy.random.default_rng(0).normal(size=(103, 4))
 Y = (X[:, 0] > 0).astype(int)

@@ -11,10 +11,11 @@ from clearprop.optimizers import LBFGS, Adam, Optimizer
 from clearprop.state import TrainState
 from clearprop.training.callbacks import CallbackContext, CallbackList
 from clearprop.training.data import prepare
+from clearprop.training.epoch import Order
 from clearprop.training.metrics import check_metrics, reported
 from clearprop.training.progress import ProgressBar
 from clearprop.training.report import EpochReport
-from clearprop.training.run import Order, Run
+from clearprop.training.run import Run
 from clearprop.training.stopping import EarlyStopping, Watch
 from clearprop.validation import check_bool, check_choice, check_instance, check_integer, show
 
