@@ -106,12 +106,49 @@ def test_the_picture_has_classes_with_marks_of_their_own():
     display.figure_.canvas.draw()
 
 
-@pytest.mark.parametrize("kind", ["perceptron", "table"])
-def test_labels_that_do_not_exclude_one_another_have_no_slice(kind):
-    y = RNG.integers(2, size=(60, 3))
-    if kind == "table":
-        model = cp.Classifier(RECIPE, random_state=0)
-    else:
-        model = cp.MLPClassifier(4, solver="lbfgs", max_iter=900, random_state=0)
-    with pytest.raises(cp.ArgumentError, match="got 3 labels that do not exclude one another"):
-        cp.DecisionSliceDisplay.from_estimator(model.fit(X, y), X, y)
+SEVERAL = {
+    "labels of a perceptron": cp.MLPClassifier(4, solver="lbfgs", max_iter=900, random_state=0),
+    "labels of a table": cp.Classifier(RECIPE, random_state=0),
+    "numbers of a perceptron": cp.MLPRegressor(hidden_layer_sizes=4, solver="lbfgs", max_iter=900, random_state=0),
+    "numbers of a table": cp.Regressor(RECIPE, random_state=0),
+}
+
+
+@pytest.mark.parametrize("kind", SEVERAL)
+def test_one_of_several_outputs_is_drawn(kind):
+    labels = kind.startswith("labels")
+    y = numpy.random.default_rng(1).integers(2, size=(60, 3)) * (1 if labels else 2.5)
+    fitted = SEVERAL[kind].fit(X, y)
+    for output in range(3):
+        display = cp.DecisionSliceDisplay.from_estimator(fitted, X, y, output=output, resolution=4)
+        plane = numpy.stack(plane_of(display, [*display.names, *display.fixed]), axis=1)
+        expected = (fitted.predict_proba if labels else fitted.predict)(plane)[:, output]
+        assert_close(display.response.ravel(), expected, k=64, scale=1.0)
+        assert display.target.tolist() == y[:, output].tolist()
+        assert display.classes == ([f"not {output}", output] if labels else None)
+    for output in (3, -1):
+        with pytest.raises(cp.ArgumentError, match="output must be"):
+            cp.DecisionSliceDisplay.from_estimator(fitted, X, y, output=output)
+
+
+def test_quantiles_are_outputs_with_one_target():
+    fitted = cp.Regressor(RECIPE, objective="quantile", quantile=(0.1, 0.9), random_state=0).fit(X, X[:, 1])
+    display = cp.DecisionSliceDisplay.from_estimator(fitted, X, X[:, 1], output=1, resolution=4)
+    plane = numpy.stack(plane_of(display, [*display.names, *display.fixed]), axis=1)
+    assert_close(display.response.ravel(), fitted.predict(plane)[:, 1], k=64)
+    assert display.target.tolist() == X[:, 1].tolist()
+
+
+def test_a_label_of_a_network_is_drawn_by_its_name():
+    net = cp.Network([cp.Dense(2)], inputs=3, loss=cp.BinaryCrossEntropy(), seed=0)
+    y = RNG.integers(2, size=(60, 2))
+    display = cp.DecisionSliceDisplay.from_network(net, X, y, output=1, classes=["round", "red"])
+    assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == ["not red", "red"]
+    assert display.figure_.axes[1].get_ylabel() == "probability of red"
+    assert display.target.tolist() == y[:, 1].tolist()
+
+
+def test_classes_that_exclude_one_another_are_one_output():
+    net, rows, y = chain()
+    with pytest.raises(cp.ArgumentError, match=r"output must be below 1, .* drawn together, as output 0"):
+        cp.DecisionSliceDisplay.from_network(net, rows, y, output=1)

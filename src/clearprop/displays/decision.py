@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy
 
 from clearprop.displays.base import BLUE, GREY, INK, PALETTE, VERMILLION, Axes, Display, diverging, label
-from clearprop.displays.planes import by_class, one_label, pair, span
+from clearprop.displays.planes import all_classes, label_classes, network_output, one_output, pair, span
 from clearprop.errors import ArgumentError
 from clearprop.network import Network
 from clearprop.validation import check_integer
@@ -87,11 +87,12 @@ class DecisionSliceDisplay(Display):
         *,
         features: Sequence[int] = (0, 1),
         names: Sequence[str] = (),
+        output: int = 0,
         classes: Sequence[Any] | None = None,
         resolution: int = 80,
         ax: Any = None,
     ) -> Self:
-        """Draw a slice of what a network predicts; of several numbers the first.
+        """Draw a slice of what a network predicts.
 
         Parameters
         ----------
@@ -105,8 +106,10 @@ class DecisionSliceDisplay(Display):
             The columns that vary.
         names : sequence of str
             What the columns are called; by default ``x0``, ``x1``, ...
+        output : int, default=0
+            Which of several numbers, or of several labels that do not exclude one another, is drawn.
         classes : sequence or None
-            What the classes are called; by default their numbers.
+            What the classes or labels are called; by default their numbers.
         resolution : int, default=80
             Values of each of the two.
         ax : matplotlib Axes or None
@@ -129,9 +132,7 @@ class DecisionSliceDisplay(Display):
         plane = numpy.tile(middle, (resolution * resolution, 1))
         plane[:, first], plane[:, second] = numpy.tile(x0, resolution), numpy.repeat(x1, resolution)
         response = net.predict(plane).astype(numpy.float64)
-        target, response, n_classes = by_class(net, batch.target, response)
-        if n_classes and classes is None:
-            classes = range(n_classes)
+        target, response, classes = network_output(net, batch.target, response, output, classes)
         fixed = {name: float(middle[place]) for place, name in enumerate(names) if place not in (first, second)}
         return cls(
             x0,
@@ -139,7 +140,7 @@ class DecisionSliceDisplay(Display):
             response.reshape(resolution, resolution, *response.shape[1:]),
             (names[first], names[second]),
             fixed,
-            list(classes) if n_classes and classes is not None else None,
+            classes,
             rows[:, [first, second]],
             target,
         ).plot(ax)
@@ -152,10 +153,11 @@ class DecisionSliceDisplay(Display):
         y: Any,
         *,
         features: Sequence[int | str] | None = None,
+        output: int = 0,
         resolution: int = 80,
         ax: Any = None,
     ) -> Self:
-        """Draw a slice of what a fitted estimator predicts; of several numbers the first.
+        """Draw a slice of what a fitted estimator predicts.
 
         Parameters
         ----------
@@ -163,10 +165,12 @@ class DecisionSliceDisplay(Display):
             Fitted.
         X : data frame, or array-like of shape (n, n_features)
             Rows.
-        y : array-like of shape (n,)
+        y : array-like of shape (n,) or (n, n_outputs)
             Their targets.
         features : pair of int or str, or None
             The columns of X that vary, by place or name; by default the first two that hold numbers.
+        output : int, default=0
+            Which of several numbers, or of several labels that do not exclude one another, is drawn.
         resolution : int, default=80
             Values of each of the two.
         ax : matplotlib Axes or None
@@ -185,6 +189,7 @@ class DecisionSliceDisplay(Display):
                 rows.y,
                 features=(0, 1) if features is None else pair(features, columns),
                 names=columns,
+                output=output,
                 classes=None if classes is None else classes.tolist(),
                 resolution=resolution,
                 ax=ax,
@@ -195,21 +200,23 @@ class DecisionSliceDisplay(Display):
         if features is None:
             features = [name for name in names if table.kind(name) == "number"][:2]
         found = slice_table(table, [names[place] for place in pair(features, names)], lambda x: span(x, resolution))
-        classes = getattr(estimator, "classes_", None)
+        classes = estimator.classes_.tolist() if hasattr(estimator, "classes_") else None
         response = (estimator.predict if classes is None else estimator.predict_proba)(found.plane)
-        if classes is not None and rows.y.ndim == 2:
-            one_label(rows.y.shape[1])
-        response = response if response.ndim == 1 else response[:, 0] if classes is None else response
-        response = response[:, 1] if response.ndim == 2 and response.shape[1] == 2 else response
-        target = numpy.asarray(y) if classes is None else rows.y
+        if classes is None:
+            target, response = one_output(numpy.asarray(y), response, output)
+        elif rows.y.ndim == 2:
+            target, response = one_output(rows.y, response, output)
+            classes = label_classes(classes[output])
+        else:
+            target, response = all_classes(rows.y, response, output)
         return cls(
             *found.axes,
             response.reshape(resolution, resolution, *response.shape[1:]),
             found.names,
             found.fixed,
-            None if classes is None else classes.tolist(),
+            classes,
             found.points,
-            target if target.ndim == 1 else target[:, 0],
+            target,
         ).plot(ax)
 
     def _size(self) -> tuple[float, float]:

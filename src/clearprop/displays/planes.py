@@ -10,8 +10,9 @@ import numpy
 from clearprop.errors import ArgumentError
 from clearprop.losses import BinaryCrossEntropy, CrossEntropy, Hinge, KLDivergence
 from clearprop.network import Network
+from clearprop.validation import check_integer
 
-__all__ = ["by_class", "one_label", "pair", "span"]
+__all__ = ["all_classes", "label_classes", "network_output", "one_output", "pair", "span"]
 
 Array = Any
 MARGIN = 0.08  # of the range of a feature, on both sides
@@ -38,24 +39,44 @@ def span(values: Array, resolution: int) -> Array:
     return numpy.linspace(low - margin, high + margin, resolution)
 
 
-def by_class(net: Network, target: Array, response: Array) -> tuple[Array, Array, int]:
-    """Return targets, responses and the number of classes, 0 for numbers."""
-    if isinstance(net.loss_function, CrossEntropy | KLDivergence) or (
-        isinstance(net.loss_function, Hinge) and response.shape[1] > 1
-    ):
-        target = target.argmax(axis=1) if target.ndim == 2 else target
-        n_classes = response.shape[1]
-        return target, response[:, 1] if n_classes == 2 else response, n_classes
-    if isinstance(net.loss_function, BinaryCrossEntropy):
-        one_label(response.shape[1])
-        return (target.reshape(len(target), -1)[:, 0] > 0.5).astype(int), response[:, 0], 2
-    return target.reshape(len(target), -1)[:, 0], response[:, 0], 0
+def all_classes(target: Array, response: Array, output: int) -> tuple[Array, Array]:
+    """Return targets as places of classes, and the response of all classes: of two of them the second's."""
+    _check_output(output, 1)
+    target = target.argmax(axis=1) if target.ndim == 2 else target
+    return target, response[:, 1] if response.shape[1] == 2 else response
 
 
-def one_label(n_labels: int) -> None:
-    """Raise `ArgumentError` for rows that may have several labels."""
-    if n_labels > 1:
+def one_output(target: Array, response: Array, output: int) -> tuple[Array, Array]:
+    """Return the targets and the response of one number or label of several; quantiles have one target together."""
+    target, response = (values.reshape(len(values), -1) for values in (target, response))
+    n_targets = target.shape[1]
+    _check_output(output, response.shape[1] if n_targets == 1 else n_targets)
+    return target[:, output % n_targets], response[:, output]
+
+
+def label_classes(label: Any) -> list[Any]:
+    """Return what the two classes of a label are called, that rows may have beside others."""
+    return [f"not {label}", label]
+
+
+def network_output(
+    net: Network, target: Array, response: Array, output: int, classes: Sequence[Any] | None
+) -> tuple[Array, Array, list[Any] | None]:
+    """Return targets, response and classes, None for numbers, of what a network says."""
+    loss, n_outputs = net.loss_function, response.shape[1]
+    if isinstance(loss, CrossEntropy | KLDivergence) or (isinstance(loss, Hinge) and n_outputs > 1):
+        return *all_classes(target, response, output), list(range(n_outputs) if classes is None else classes)
+    target, response = one_output(target, response, output)
+    if not isinstance(loss, BinaryCrossEntropy):
+        return target, response, None
+    names = list(range(max(n_outputs, 2)) if classes is None else classes)
+    return (target > 0.5).astype(int), response, names if n_outputs == 1 else label_classes(names[output])
+
+
+def _check_output(output: int, n_outputs: int) -> None:
+    """Raise `ArgumentError` unless there is such an output; classes that exclude one another count as one."""
+    if check_integer("DecisionSliceDisplay", "output", output, 0) >= n_outputs:
         raise ArgumentError(
-            f"DecisionSliceDisplay: y must hold one class or one label a row, got {n_labels} labels that do not "
-            "exclude one another; draw a model that was fitted to one of them."
+            f"DecisionSliceDisplay: output must be below {n_outputs}, for so many numbers or labels are predicted, got "
+            f"{output}; classes that exclude one another are drawn together, as output 0."
         )
