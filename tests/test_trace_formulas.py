@@ -80,16 +80,20 @@ def test_outputs_of_linear_boxes_are_sums_of_products_of_cells(case):
             assert cells  # a weight, or an input
 
 
-@pytest.mark.parametrize(
-    "case", [c for c in BOXES if isinstance(c.layer, cp.RBF | cp.PeriodicEmbedding)], ids=lambda case: case.id
-)
-def test_slopes_of_curved_boxes_are_formulas_of_cells(case):
-    trace = traced(case)
-    box = list(trace.nodes)[1]
-    for name in ("input_1.dx", *(item for item in trace if item.startswith(box) and item.endswith(".gradient"))):
+CONSTANT_SLOPES = (cp.Mean, cp.AveragePool2D, cp.Dropout)  # they are numbers of no cell
+
+
+@pytest.mark.parametrize("case", [c for c in BOXES if not isinstance(c.layer, CONSTANT_SLOPES)], ids=lambda c: c.id)
+@pytest.mark.parametrize("training", [False, True], ids=["predicting", "training"])
+def test_what_passes_back_is_made_of_cells_and_of_formulas_of_cells(case, training):
+    trace = traced(case, training)
+    *inputs, box = list(trace.nodes)[: len(case.shapes) + 1]
+    gradients = [name for name in trace if name.startswith(f"{box}.") and name.endswith(".gradient")]
+    for name in (*(f"{each}.dx" for each in inputs if f"{each}.dx" in trace), *gradients):
         for cell in some_cells(trace[name]):
             for factor in (factor for term in trace.explain(name, cell).terms for factor in term.factors):
-                assert factor.latex or factor.label == "-1" or factor.label.partition("[")[0] in trace
+                known = factor.label.partition("[")[0] in trace or factor.label in ("-1", "1/sqrt(n_in)")
+                assert factor.latex or known, factor.label
 
 
 @pytest.mark.parametrize("notation", NOTATIONS)
@@ -211,6 +215,14 @@ def test_every_loss_has_formulas_and_terms(case):
                 found = trace.explain(name, cell)
                 assert abs(found.sum - found.value) <= 1e-12 * max(1.0, abs(found.value))
         assert_close(trace.losses @ trace.passed.batch.shares(), trace.loss, k=4)
+
+
+def test_zero_is_written_without_a_sign():
+    net = cp.Network([cp.Dense(3)], inputs=1, loss=cp.Hinge(), dtype="float64")
+    net.parameters["dense_1.b"][...] = [0.0, 0.5, 1.0]
+    trace = net.trace([[0.0]], [1])
+    assert numpy.signbit(trace["dense_1.delta"][0, 0])  # of the class that is neither right nor its rival it is -0.0
+    assert trace.explain("dense_1.delta", (0, 0)).substituted.text.endswith(" = 0")
 
 
 def test_a_box_of_the_users_own_has_formulas_and_terms_too():

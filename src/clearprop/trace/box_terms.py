@@ -10,7 +10,6 @@ from typing import Any
 
 import clearprop.layers as boxes
 from clearprop.layers.periodic import TURN
-from clearprop.trace.formulas import substituted
 from clearprop.trace.parts import (
     Cell,
     Factor,
@@ -23,6 +22,7 @@ from clearprop.trace.parts import (
     product,
 )
 from clearprop.trace.record import Record
+from clearprop.trace.substitution import computed, substituted
 
 __all__ = ["BoxTerms", "box_terms"]
 
@@ -94,12 +94,6 @@ class BoxTerms(ABC):
         return parameter(self.trace, self.index, local).factor(cell)
 
 
-def _computed(value: float, label: str, latex: str, **known: Factor) -> Factor:
-    """Return a factor that is computed from others, by their names: ``{x}`` in the label, ``<x>`` in the LaTeX."""
-    labels = {name: item.label for name, item in known.items()}
-    return Factor(label.format(**labels), value, substituted(latex, {name: item.value for name, item in known.items()}))
-
-
 class _RadialTerms(BoxTerms):
     def forward(self, cell: Cell) -> Part:
         row, unit = cell
@@ -128,7 +122,7 @@ class _RadialTerms(BoxTerms):
         """Return 2 (left - right) / sigma^2."""
         sigma = self.p("sigma", unit)
         value = 2.0 * (left.value - right.value) / sigma.value**2
-        return _computed(
+        return computed(
             value, "2 ({left} - {right}) / {sigma}^2", r"\frac{2 \cdot (<left> - <right>)}{<sigma>^2}",
             left=left, right=right, sigma=sigma,
         )  # fmt: skip
@@ -139,7 +133,7 @@ class _RadialTerms(BoxTerms):
         q = sum((self.x(row, i).value - self.p("W", i, unit).value) ** 2 for i in range(self.n_in))
         label = f"2 ||x[{row}] - W[:, {unit}]||^2 / {{sigma}}^3"
         latex = rf"\frac{{2 \cdot ({squares})}}{{<sigma>^3}}"
-        return _computed(2.0 * q / sigma.value**3, label, latex, sigma=sigma)
+        return computed(2.0 * q / sigma.value**3, label, latex, sigma=sigma)
 
     def _square(self, row: int, unit: int) -> str:
         """Return ||x - W||^2 of a unit with numbers."""
@@ -193,7 +187,7 @@ class _PeriodicTerms(BoxTerms):
         phase = TURN * w.value * x.value + b.value
         value = math.cos(phase) if function == "cos" else math.sin(phase)
         latex = rf"\{function} \left( 2 \pi \cdot <w> \cdot <x> + <b> \right)"
-        return _computed(value, f"{function}(2 pi {{w}} {{x}} + {{b}})", latex, x=x, w=w, b=b)
+        return computed(value, f"{function}(2 pi {{w}} {{x}} + {{b}})", latex, x=x, w=w, b=b)
 
 
 def box_terms(trace: Record, index: int) -> BoxTerms | None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clearprop.trace.boxes import BOXES, PREDICTING, BoxFormula
 from clearprop.trace.notation import Symbols, fill, function_name, operand
@@ -27,7 +25,6 @@ __all__ = [
     "optimizer_formula",
     "penalty_formula",
     "quantity_formula",
-    "substituted",
 ]
 
 CLIPPED = r"\mathbf{g}_{\mathrm{clipped}}"
@@ -289,10 +286,3 @@ def _filled(template: str, node: GraphNode, index: int, symbols: Symbols, positi
     for mark, joint in (("<xs+>", " + "), ("<xs*>", r" \odot "), ("<xs,>", ", ")):
         template = template.replace(mark, joint.join(xs))
     return fill(template.replace("<others*>", others), known)
-
-
-def substituted(template: str, values: Mapping[str, Any]) -> str:
-    """Return a template with numbers in place of its markers."""
-    known = {name: value if isinstance(value, str) else operand(value) for name, value in values.items()}
-    text = fill(template.replace(r"\odot", r"\cdot"), known).strip()
-    return re.sub(r"(?:(?<=[({])|(?<=, ))\((-[^()]*)\)(?=[)},])(?!}[_^])", r"\1", text)  # in brackets already

@@ -11,7 +11,7 @@ import clearprop.layers as boxes
 from clearprop.layers.rectifiers import SELU_ALPHA, SELU_SCALE
 from clearprop.layers.windows import pair
 from clearprop.trace.box_terms import box_terms
-from clearprop.trace.formulas import box_formula, substituted
+from clearprop.trace.formulas import box_formula
 from clearprop.trace.notation import Symbols, function_name, number
 from clearprop.trace.parts import (
     Cell,
@@ -19,14 +19,18 @@ from clearprop.trace.parts import (
     Part,
     Term,
     local_parameters,
+    normalized,
     output_factor,
     parameter,
+    parameters_at,
     pass_back,
     product,
+    winner,
 )
 from clearprop.trace.record import Record
+from clearprop.trace.substitution import substituted
 
-__all__ = ["box_numbers", "forward_terms", "parameters_at", "window_pixel"]
+__all__ = ["box_numbers", "forward_terms", "window_pixel"]
 
 SELECTS = (  # each output is a sum of inputs with fixed weights
     boxes.Add, boxes.Concatenate, boxes.Flatten, boxes.Reshape, boxes.Slice, boxes.Transpose, boxes.Sum, boxes.Mean,
@@ -84,7 +88,7 @@ def _products(trace: Record, index: int, layer: Any, cell: Cell) -> Iterator[Ter
                 yield product(output_factor(trace, first, (row, c, *pixel)), weights.factor((unit, c, u, v)))
     else:
         if isinstance(layer, boxes.Maxout):
-            unit = unit * layer.pieces + int(trace.passed.forward.kept[index][1][row, unit, 0])
+            unit = winner(trace, index, cell)
         scale = layer.factor(shape[0]) if isinstance(layer, boxes.Dense) else 1.0
         extra = () if scale == 1.0 else (Factor("1/sqrt(n_in)", scale),)
         for k in range(shape[0]):
@@ -123,11 +127,9 @@ def _one_by_one(trace: Record, index: int, layer: Any, cell: Cell) -> Part:
     node = trace.graph.nodes[index]
     x, h = output_factor(trace, node.inputs[0], cell), output_factor(trace, index, cell)
     known = [("x", x), *((name, p) for name, p in parameters_at(trace, index, cell))]
-    kept = trace.passed.forward.kept[index]
     if isinstance(layer, boxes.BatchNorm | boxes.LayerNorm):
-        shape = trace.passed.forward.outputs[index].shape
-        z, deviation = (float(numpy.broadcast_to(array, shape)[cell]) for array in kept[:2])
-        known += [("mean", Factor("mean", x.value - z * deviation)), ("deviation", Factor("deviation", deviation))]
+        _, mean, deviation = normalized(trace, index, cell)
+        known += [("mean", Factor("mean", mean)), ("deviation", Factor("deviation", deviation))]
     elif isinstance(layer, boxes.Softmax | boxes.LogSoftmax):
         share = h.value if isinstance(layer, boxes.Softmax) else numpy.exp(h.value)
         known.append(("sum", Factor("sum of exponentials", float(numpy.exp(x.value) / share))))
@@ -151,15 +153,6 @@ def box_numbers(trace: Record, index: int, cell: Cell) -> dict[str, Any]:
     if derivative is not None and output_factor(trace, trace.graph.nodes[index].inputs[0], cell).value <= 0.0:
         numbers["r"] = float(derivative[cell])  # elsewhere the slope that was drawn does not matter
     return {**numbers, **Symbols(trace.graph, "clearprop").of_layer(layer)}
-
-
-def parameters_at(trace: Record, index: int, cell: Cell) -> Iterator[tuple[str, Factor]]:
-    """Yield what a box has learned for one place of a row."""
-    shape = trace.graph.nodes[index].shape
-    for local in local_parameters(trace, index):
-        seen = parameter(trace, index, local)
-        place = tuple(0 if size == 1 else at for size, at in zip(seen.value.shape, cell[1:], strict=True))
-        yield local, seen.factor(place) if len(shape) == len(seen.value.shape) else seen.factor(cell[1:])
 
 
 def _whatever_matters(trace: Record, index: int, cell: Cell) -> Part:

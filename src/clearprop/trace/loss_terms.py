@@ -8,11 +8,11 @@ from typing import Any
 import numpy
 
 from clearprop.losses import Loss, Quantile, SparseReconstruction
-from clearprop.trace.formulas import substituted
 from clearprop.trace.notation import Symbols, function_name, number, operand
 from clearprop.trace.parts import Cell, Factor, Part, Term, cells, factor, joined, product
 from clearprop.trace.record import Record
 from clearprop.trace.rules import HINGE_OF_CLASSES, loss_formula
+from clearprop.trace.substitution import substituted
 
 __all__ = ["at_scores", "loss_terms", "prediction_terms"]
 

@@ -224,7 +224,7 @@ def function_name(name: str) -> str:
 def number(value: float) -> str:
     """Return a number as LaTeX."""
     mantissa, _, exponent = (
-        f"{float(value):.6g}".replace("inf", r"\infty").replace("nan", r"\mathrm{NaN}").partition("e")
+        f"{float(value) + 0.0:.6g}".replace("inf", r"\infty").replace("nan", r"\mathrm{NaN}").partition("e")
     )
     if not exponent:
         return mantissa

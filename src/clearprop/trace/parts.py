@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy
+
 from clearprop.trace.quantities import DELTA_NAMES
 from clearprop.trace.record import Record
 
@@ -22,11 +24,14 @@ __all__ = [
     "factor",
     "joined",
     "local_parameters",
+    "normalized",
     "output_factor",
     "parameter",
+    "parameters_at",
     "pass_back",
     "place_of",
     "product",
+    "winner",
 ]
 
 Array = Any
@@ -125,6 +130,31 @@ def local_parameters(trace: Record, index: int) -> dict[str, Array]:
 def parameter(trace: Record, index: int, local: str) -> Named:
     """Return a parameter that a node uses."""
     return Named(trace.graph.names()[index][local], local_parameters(trace, index)[local])
+
+
+def parameters_at(trace: Record, index: int, cell: Cell) -> Iterator[tuple[str, Factor]]:
+    """Yield what a box has learned for one place of a row."""
+    shape = trace.graph.nodes[index].shape
+    for local in local_parameters(trace, index):
+        seen = parameter(trace, index, local)
+        place = tuple(0 if size == 1 else at for size, at in zip(seen.value.shape, cell[1:], strict=True))
+        yield local, seen.factor(place) if len(shape) == len(seen.value.shape) else seen.factor(cell[1:])
+
+
+def winner(trace: Record, index: int, place: Cell) -> int:
+    """Return the column of W that makes the largest piece of a maxout unit."""
+    layer: Any = trace.graph.nodes[index].layer
+    row, unit = place
+    piece: int = trace.passed.forward.kept[index][1][row, unit, 0]
+    return int(unit * layer.pieces + piece)
+
+
+def normalized(trace: Record, index: int, cell: Cell) -> tuple[float, float, float]:
+    """Return a number as a norm leaves it, with the mean and the deviation that it takes from it."""
+    shape = trace.passed.forward.outputs[index].shape
+    z, deviation = (float(numpy.broadcast_to(array, shape)[cell]) for array in trace.passed.forward.kept[index][:2])
+    x = output_factor(trace, trace.graph.nodes[index].inputs[0], cell).value
+    return z, x - z * deviation, deviation
 
 
 def pass_back(trace: Record, index: int, dh: Array) -> tuple[tuple[Array | None, ...], dict[str, Array]]:

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy
 
-from clearprop.trace.formulas import constrained, optimizer_formula, penalty_formula, substituted
+from clearprop.trace.formulas import constrained, optimizer_formula, penalty_formula
 from clearprop.trace.notation import Symbols, number, operand
 from clearprop.trace.parts import Cell, Factor, Part, Term, factor, product
 from clearprop.trace.record import Record
+from clearprop.trace.substitution import substituted
 
 __all__ = ["step_terms"]
 

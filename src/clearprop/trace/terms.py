@@ -12,8 +12,8 @@ import numpy
 import clearprop.layers as boxes
 from clearprop.layers.windows import pair
 from clearprop.trace.box_terms import box_terms
-from clearprop.trace.formulas import Formula, box_formula, left_side, quantity_formula, substituted
-from clearprop.trace.forward_terms import box_numbers, forward_terms, parameters_at, window_pixel
+from clearprop.trace.formulas import Formula, box_formula, left_side, quantity_formula
+from clearprop.trace.forward_terms import box_numbers, forward_terms, window_pixel
 from clearprop.trace.loss_terms import at_scores, loss_terms, prediction_terms
 from clearprop.trace.notation import Symbols, number, operand
 from clearprop.trace.parts import (
@@ -26,12 +26,15 @@ from clearprop.trace.parts import (
     joined,
     output_factor,
     parameter,
+    parameters_at,
     pass_back,
     place_of,
     product,
 )
 from clearprop.trace.record import LOSS_QUANTITIES, Record, split_name
+from clearprop.trace.slopes import input_slope, parameter_slope
 from clearprop.trace.step_terms import step_terms
+from clearprop.trace.substitution import substituted
 
 __all__ = ["Explanation", "Factor", "Term", "explain"]
 
@@ -189,8 +192,8 @@ def _through(trace: Record, reader: int, position: int, cell: Cell) -> Iterator[
         return
     for place, dxs, _ in _unit_passes(trace, reader, row):
         if dxs[position] is not None and dxs[position][cell] != 0.0:
-            slope = Factor(f"d{node.name}{list(place)}/dx{list(cell)}", float(dxs[position][cell]))
-            yield product(delta_factor(trace, reader, place), slope)
+            slope = input_slope(trace, reader, place, position, cell, float(dxs[position][cell]))
+            yield product(delta_factor(trace, reader, place), *slope)
 
 
 def _reached(layer: boxes.Conv2D, shape: tuple[int, ...], cell: Cell) -> Iterator[tuple[int, ...]]:
@@ -267,7 +270,7 @@ def _gradient_at(trace: Record, index: int, local: str, cell: Cell) -> tuple[lis
         return [
             product(
                 delta_factor(trace, index, place),
-                Factor(f"d{node.name}{list(place)}/d{local}{list(cell)}", float(gradients[local][cell])),
+                *parameter_slope(trace, index, place, local, cell, float(gradients[local][cell])),
             )
             for place, _, gradients in _unit_passes(trace, index, None)
             if gradients[local][cell] != 0.0
