@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,6 @@ import numpy
 import clearprop.layers as boxes
 from clearprop.layers.rectifiers import SELU_ALPHA, SELU_SCALE
 from clearprop.layers.windows import pair
-from clearprop.trace.box_terms import box_terms
 from clearprop.trace.formulas import box_formula
 from clearprop.trace.notation import Symbols, function_name, number
 from clearprop.trace.parts import (
@@ -28,7 +28,8 @@ from clearprop.trace.parts import (
     winner,
 )
 from clearprop.trace.record import Record
-from clearprop.trace.substitution import substituted
+from clearprop.trace.slopes import square_distance, wave
+from clearprop.trace.substitution import computed, substituted
 
 __all__ = ["box_numbers", "forward_terms", "window_pixel"]
 
@@ -61,12 +62,15 @@ def forward_terms(trace: Record, index: int, cell: Cell) -> Part:
     if isinstance(layer, boxes.Embedding):
         code = output_factor(trace, node.inputs[0], cell[:-1])
         return Part((product(parameter(trace, index, "W").factor((int(code.value), cell[-1]))),), note=f"{code.label}")
+    if isinstance(layer, boxes.RBF):
+        return _radial(trace, index, cell)
+    if isinstance(layer, boxes.PeriodicEmbedding):
+        return Part(tuple(_periodic(trace, index, layer, cell)))
     if isinstance(layer, SELECTS):
         return Part(tuple(_selected(trace, index, cell)))
     if isinstance(layer, tuple(ONE_BY_ONE)) or layer.is_activation:
         return _one_by_one(trace, index, layer, cell)
-    own = box_terms(trace, index)
-    return own.forward(cell) if own is not None else _whatever_matters(trace, index, cell)
+    return _whatever_matters(trace, index, cell)
 
 
 def _products(trace: Record, index: int, layer: Any, cell: Cell) -> Iterator[Term]:
@@ -103,6 +107,33 @@ def window_pixel(layer: boxes.Conv2D, shape: tuple[int, ...], place: Cell, offse
     (down, across), (above, before) = pair(layer.stride), pair(layer.padding)
     i, j = down * place[0] + offset[0] - above, across * place[1] + offset[1] - before
     return (i, j) if 0 <= i < shape[1] and 0 <= j < shape[2] else None
+
+
+def _radial(trace: Record, index: int, cell: Cell) -> Part:
+    """Return the function of the distance that a radial basis unit is."""
+    (row, unit), (source,) = cell, trace.graph.nodes[index].inputs
+    q, sigma = square_distance(trace, index, cell), parameter(trace, index, "sigma").factor((unit,))
+    h = computed(
+        output_factor(trace, index, cell).value, "exp(-{q} / {sigma}^2)",
+        r"\exp \left( - \frac{<q>}{<sigma>^2} \right)", q=q, sigma=sigma,
+    )  # fmt: skip
+    weights = parameter(trace, index, "W")
+    pairs = ((output_factor(trace, source, (row, i)), weights.factor((i, unit))) for i in range(len(weights.value)))
+    return Part((Term((*itertools.chain(*pairs), sigma), h.value),), h.latex)
+
+
+def _periodic(trace: Record, index: int, layer: boxes.PeriodicEmbedding, cell: Cell) -> Iterator[Term]:
+    """Yield a number of the row as it is, or weights times cosines and a bias."""
+    (row, place), (source,) = cell, trace.graph.nodes[index].inputs
+    group, column = divmod(place, trace.graph.nodes[source].shape[0])
+    if group == 0:
+        yield product(output_factor(trace, source, (row, column)))
+        return
+    weights = parameter(trace, index, "W")
+    for k in range(layer.frequencies):
+        weight = weights.factor(((group - 1) * layer.frequencies + k, column))
+        yield product(weight, wave(trace, index, "cos", row, k, column))
+    yield product(parameter(trace, index, "c").factor((group - 1, column)))
 
 
 def _selected(trace: Record, index: int, cell: Cell) -> Iterator[Term]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy
 
+from clearprop.trace.notation import operand
 from clearprop.trace.quantities import DELTA_NAMES
 from clearprop.trace.record import Record
 
@@ -31,6 +32,7 @@ __all__ = [
     "pass_back",
     "place_of",
     "product",
+    "sum_of_products",
     "winner",
 ]
 
@@ -87,6 +89,11 @@ def factor(name: str, array: Any, cell: Cell) -> Factor:
 def product(*factors: Factor) -> Term:
     """Return the term that is the product of some numbers."""
     return Term(factors, math.prod(item.value for item in factors))
+
+
+def sum_of_products(terms: Sequence[Term]) -> str:
+    """Return terms that are products as LaTeX."""
+    return joined([r" \cdot ".join(item.latex or operand(item.value) for item in term.factors) for term in terms])
 
 
 # ---- from a trace

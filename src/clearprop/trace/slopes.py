@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy
 
 import clearprop.layers as boxes
+from clearprop.layers.periodic import TURN
 from clearprop.trace.parts import (
     Cell,
     Factor,
+    joined,
     normalized,
     output_factor,
     parameter,
     parameters_at,
+    product,
+    sum_of_products,
     winner,
 )
 from clearprop.trace.record import Record
-from clearprop.trace.substitution import computed
+from clearprop.trace.substitution import computed, substituted
 
-__all__ = ["input_slope", "parameter_slope"]
+__all__ = ["input_slope", "parameter_slope", "square_distance", "wave"]
+
+MINUS = Factor("-1", -1.0)
+MINUS_TURN = Factor("-2 pi", -TURN, r"(- 2 \pi)")
 
 
 def input_slope(trace: Record, index: int, place: Cell, position: int, cell: Cell, value: float) -> tuple[Factor, ...]:
@@ -47,6 +57,11 @@ def input_slope(trace: Record, index: int, place: Cell, position: int, cell: Cel
         return tuple(output_factor(trace, x, place) for k, x in enumerate(node.inputs) if k != position)
     if isinstance(layer, boxes.Scale):
         return tuple(item for _, item in parameters_at(trace, index, place))
+    if isinstance(layer, boxes.RBF):
+        weight, x = parameter(trace, index, "W").factor((cell[1], place[1])), output_factor(trace, node.inputs[0], cell)
+        return output_factor(trace, index, place), _pull(trace, index, place, weight, x)
+    if isinstance(layer, boxes.PeriodicEmbedding):
+        return _periodic_slope(trace, index, place, cell)
     if isinstance(layer, boxes.Softmax | boxes.LogSoftmax):
         return _softmax_slope(trace, index, place, cell)
     if isinstance(layer, boxes.BatchNorm | boxes.LayerNorm):
@@ -63,13 +78,21 @@ def parameter_slope(trace: Record, index: int, place: Cell, local: str, cell: Ce
         return (output_factor(trace, node.inputs[0], (place[0], column)),)
     if isinstance(layer, boxes.Scale):
         return (output_factor(trace, node.inputs[0], place),)
+    if isinstance(layer, boxes.RBF):
+        h = output_factor(trace, index, place)
+        if local == "sigma":
+            return h, _widening(trace, index, place)
+        x, weight = output_factor(trace, node.inputs[0], (place[0], cell[0])), parameter(trace, index, "W").factor(cell)
+        return h, _pull(trace, index, place, x, weight)
+    if isinstance(layer, boxes.PeriodicEmbedding) and local != "c":
+        return _periodic_parameter_slope(trace, index, place, local, cell)
     if isinstance(layer, boxes.PReLU):
         x = output_factor(trace, node.inputs[0], place)
         return (computed(min(0.0, x.value), "min(0, {x})", r"\min(0, <x>)", x=x),)
     if isinstance(layer, boxes.Parametric):
-        x, h = output_factor(trace, node.inputs[0], place), value
-        g = Factor(f"g({x.label})", x.value + h)
-        return (computed(h, "({g} - {x})", "(<g> - <x>)", g=g, x=x),)
+        x = output_factor(trace, node.inputs[0], place)
+        g = Factor(f"g({x.label})", x.value + value)
+        return (computed(value, "({g} - {x})", "(<g> - <x>)", g=g, x=x),)
     if isinstance(layer, boxes.BatchNorm | boxes.LayerNorm) and local == "gain":
         x = output_factor(trace, node.inputs[0], place)
         z, mean, deviation = normalized(trace, index, place)
@@ -80,6 +103,73 @@ def parameter_slope(trace: Record, index: int, place: Cell, local: str, cell: Ce
 
 def _plain(label: str, value: float) -> tuple[Factor, ...]:
     return () if value == 1.0 else (Factor(label, value),)
+
+
+def square_distance(trace: Record, index: int, place: Cell) -> Factor:
+    """Return q = ||x - W||^2 of a radial basis unit."""
+    (row, unit), (source,), weights = place, trace.graph.nodes[index].inputs, parameter(trace, index, "W")
+    x = [output_factor(trace, source, (row, i)) for i in range(len(weights.value))]
+    pairs = [{"x": item.value, "W": weights.factor((i, unit)).value} for i, item in enumerate(x)]
+    latex = joined([substituted("(<x> - <W>)^2", pair) for pair in pairs])
+    return Factor(f"||x[{row}] - W[:, {unit}]||^2", sum((pair["x"] - pair["W"]) ** 2 for pair in pairs), latex)
+
+
+def _pull(trace: Record, index: int, place: Cell, left: Factor, right: Factor) -> Factor:
+    """Return 2 (left - right) / sigma^2."""
+    sigma = parameter(trace, index, "sigma").factor((place[1],))
+    return computed(
+        2.0 * (left.value - right.value) / sigma.value**2, "2 ({left} - {right}) / {sigma}^2",
+        r"\frac{2 \cdot (<left> - <right>)}{<sigma>^2}", left=left, right=right, sigma=sigma,
+    )  # fmt: skip
+
+
+def _widening(trace: Record, index: int, place: Cell) -> Factor:
+    """Return 2 q / sigma^3."""
+    q, sigma = square_distance(trace, index, place), parameter(trace, index, "sigma").factor((place[1],))
+    value = 2.0 * q.value / sigma.value**3
+    return computed(value, "2 {q} / {sigma}^3", r"\frac{2 \cdot (<q>)}{<sigma>^3}", q=q, sigma=sigma)
+
+
+def wave(trace: Record, index: int, function: str, row: int, k: int, column: int) -> Factor:
+    """Return the cosine or the sine (``"cos"``, ``"sin"``) of 2 pi w x + b in a periodic embedding."""
+    (source,) = trace.graph.nodes[index].inputs
+    x = output_factor(trace, source, (row, column))
+    w, b = (parameter(trace, index, local).factor((k, column)) for local in ("w", "b"))
+    phase = TURN * w.value * x.value + b.value
+    latex = rf"\{function} \left( 2 \pi \cdot <w> \cdot <x> + <b> \right)"
+    value = math.cos(phase) if function == "cos" else math.sin(phase)
+    return computed(value, f"{function}(2 pi {{w}} {{x}} + {{b}})", latex, x=x, w=w, b=b)
+
+
+def _periodic_slope(trace: Record, index: int, place: Cell, cell: Cell) -> tuple[Factor, ...]:
+    """Return 1 for the number itself, else - 2 pi times the sum over k of W_k w_k sin(2 pi w_k x + b_k)."""
+    layer: Any = trace.graph.nodes[index].layer
+    row, column = cell
+    group = place[1] // trace.graph.nodes[trace.graph.nodes[index].inputs[0]].shape[0]
+    if group == 0:
+        return ()
+    weights, w = parameter(trace, index, "W"), parameter(trace, index, "w")
+    terms = [
+        product(
+            weights.factor(((group - 1) * layer.frequencies + k, column)), w.factor((k, column)),
+            wave(trace, index, "sin", row, k, column),
+        )
+        for k in range(layer.frequencies)
+    ]  # fmt: skip
+    total = math.fsum(term.value for term in terms)
+    return MINUS_TURN, Factor("sum of W w sin(2 pi w x + b)", total, f"({sum_of_products(terms)})")
+
+
+def _periodic_parameter_slope(trace: Record, index: int, place: Cell, local: str, cell: Cell) -> tuple[Factor, ...]:
+    """Return cos(2 pi w x + b) for W, - W sin(2 pi w x + b) for b, and 2 pi x times that for w."""
+    layer: Any = trace.graph.nodes[index].layer
+    (source,), (row, column) = trace.graph.nodes[index].inputs, (place[0], cell[1])
+    if local == "W":
+        return (wave(trace, index, "cos", row, cell[0] % layer.frequencies, column),)
+    group = place[1] // trace.graph.nodes[source].shape[0] - 1
+    weight = parameter(trace, index, "W").factor((group * layer.frequencies + cell[0], column))
+    inner = (MINUS,) if local == "b" else (MINUS_TURN, output_factor(trace, source, (row, column)))
+    return weight, *inner, wave(trace, index, "sin", row, cell[0], column)
 
 
 def _softmax_slope(trace: Record, index: int, place: Cell, cell: Cell) -> tuple[Factor, ...]:

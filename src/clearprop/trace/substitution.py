@@ -22,5 +22,5 @@ def substituted(template: str, values: Mapping[str, Any]) -> str:
 def computed(value: float, label: str, template: str, **known: Factor) -> Factor:
     """Return a factor that is computed from others: ``{x}`` in its label is the label of one, ``<x>`` its number."""
     labels = {name: item.label for name, item in known.items()}
-    numbers = {name: item.value for name, item in known.items()}
+    numbers = {name: item.latex or item.value for name, item in known.items()}
     return Factor(label.format(**labels), value, substituted(template, numbers))

@@ -11,7 +11,6 @@ import numpy
 
 import clearprop.layers as boxes
 from clearprop.layers.windows import pair
-from clearprop.trace.box_terms import box_terms
 from clearprop.trace.formulas import Formula, box_formula, left_side, quantity_formula
 from clearprop.trace.forward_terms import box_numbers, forward_terms, window_pixel
 from clearprop.trace.loss_terms import at_scores, loss_terms, prediction_terms
@@ -23,13 +22,13 @@ from clearprop.trace.parts import (
     Term,
     delta_factor,
     factor,
-    joined,
     output_factor,
     parameter,
     parameters_at,
     pass_back,
     place_of,
     product,
+    sum_of_products,
 )
 from clearprop.trace.record import LOSS_QUANTITIES, Record, split_name
 from clearprop.trace.slopes import input_slope, parameter_slope
@@ -104,15 +103,10 @@ def explain(trace: Record, name: str, cell: Cell, notation: str) -> Explanation:
     part = _part(trace, name, cell)
     symbol = left_side(trace, name, Symbols(trace.graph, notation))
     place = ",".join(map(str, cell))
-    right = part.latex or _sum_of_products(part.terms)
+    right = part.latex or sum_of_products(part.terms) or "0"
     result = number(value) if right in (number(value), operand(value)) else f"{right} = {number(value)}"
     shown = Formula(rf"\left[ {symbol} \right]_{{{place}}} = {result}")
     return Explanation(name, cell, value, quantity_formula(trace, name, notation), shown, part.terms, part.note)
-
-
-def _sum_of_products(terms: tuple[Term, ...]) -> str:
-    products = (r" \cdot ".join(item.latex or operand(item.value) for item in term.factors) for term in terms)
-    return joined(list(products)) or "0"
 
 
 def _part(trace: Record, name: str, cell: Cell) -> Part:
@@ -171,10 +165,6 @@ def _through(trace: Record, reader: int, position: int, cell: Cell) -> Iterator[
     """Yield what the gradient at a box's output contributes to a cell of one of its inputs."""
     node = trace.graph.nodes[reader]
     layer, row = node.layer, cell[0]
-    own = box_terms(trace, reader)
-    if own is not None:
-        yield from own.backward(cell)
-        return
     if isinstance(layer, boxes.Dense):
         weights, scale = parameter(trace, reader, "W"), layer.factor(trace.graph.nodes[node.inputs[0]].shape[0])
         for unit in range(layer.units):
@@ -244,9 +234,6 @@ def _gradient_at(trace: Record, index: int, local: str, cell: Cell) -> tuple[lis
     node = trace.graph.nodes[index]
     layer, n_rows = node.layer, trace.passed.batch.n_rows
     delta: Any = trace.nodes[node.name].delta
-    own = box_terms(trace, index)
-    if own is not None:
-        return list(own.gradient(local, cell)), True
     if isinstance(layer, boxes.Dense):
         place, source = (cell[-1],), node.inputs[0]
         scale = layer.factor(trace.graph.nodes[source].shape[0])
