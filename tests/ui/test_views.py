@@ -265,3 +265,5 @@ def test_numbers_are_shown_in_the_units_of_the_table():
     assert sum(found["residuals"]["histogram"]["counts"]) == 50
     assert found["confusion"] is None
     assert live(look, "b", "a")["surface"]["kind"] == "value"
+    walk = json.loads(encode(api.VIEWS["step"][0](look, 0)))
+    assert [walk["target"], *walk["prediction"]] == pytest.approx([10.0 * y[0] + 3.0, predicted[0]])

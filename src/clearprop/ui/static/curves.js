@@ -71,10 +71,12 @@ export function lossCurve(runs, epoch) {
     traces,
     layout: { xaxis: whole, yaxis: { rangemode: "tozero" }, showlegend: traces.length > 1, shapes: marked(epoch) },
     label: several ? `Loss of ${runs.length} runs by epoch` : `Loss by epoch, now ${last}`,
-    table: [
-      "Loss by epoch",
-      [...(several ? ["Run"] : []), "Epoch", "Training", "Validation"],
-      rows(runs, [(curve) => curve.loss, (curve) => curve.validation_loss]),
+    tables: [
+      [
+        "Loss by epoch",
+        [...(several ? ["Run"] : []), "Epoch", "Training", "Validation"],
+        rows(runs, [(curve) => curve.loss, (curve) => curve.validation_loss]),
+      ],
     ],
   };
 }
@@ -87,6 +89,6 @@ export function metricCurve(runs, epoch) {
     traces,
     layout: { xaxis: whole, yaxis: metric === "accuracy" ? { tickformat: ".0%" } : {}, shapes: marked(epoch) },
     label: `${name} by epoch, now ${runs[0].curve.metrics.at(-1)}`,
-    table: [`${name} by epoch`, ["Epoch", name], rows(runs, [(curve) => curve.metrics])],
+    tables: [[`${name} by epoch`, ["Epoch", name], rows(runs, [(curve) => curve.metrics])]],
   };
 }

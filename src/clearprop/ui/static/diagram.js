@@ -129,8 +129,12 @@ export class Diagram {
   }
 }
 
-// The weights and means that the picture shows, as rows of a table.
-export const diagramRows = ({ edges, layers }) =>
+// The mean outputs that the picture shows, as rows of a table.
+export const meanRows = ({ layers }) =>
+  layers.flatMap(({ name, shown, mean }) => shown.map((unit, i) => [`${name}, unit ${unit}`, mean[i]]));
+
+// The weights that it shows.
+export const weightRows = ({ edges, layers }) =>
   edges.flatMap((edge) => {
     const [from, to] = [edge.from, edge.to].map((name) => layers.find((layer) => layer.name === name));
     return edge.weights.flatMap((row, i) =>

@@ -66,6 +66,12 @@ export function format(value, digits = 4) {
 export const percent = (value) =>
   value === null || value === undefined ? "\u2013" : `${format(100 * toNumber(value), 3)} %`;
 
+// A number among words: its text is rounded, `data-value` is not.
+export const number = (value, digits = 4) => el("span", { "data-value": exact(value) }, format(value, digits));
+
+// A bin of a histogram, or another stretch between two numbers.
+export const between = (low, high) => el("span", {}, number(low), " to ", number(high));
+
 // A number of the trace: its text is rounded, `data-value` is not.
 export function quantity(tag, name, cell, value, attributes = {}) {
   const shown = el(tag, { ...attributes, title: exact(value) }, format(value));
@@ -82,10 +88,11 @@ export function table(caption, columns, rows, attributes = {}) {
   const cell = (item, first) => {
     if (item instanceof Node)
       return first ? el("th", { scope: "row" }, item) : el("td", { class: item.dataset.value ? "number" : null }, item);
-    const number = typeof item === "number" || item === null;
-    const text = number ? format(item, 6) : String(item);
-    if (first) return el("th", { scope: "row" }, text);
-    return el("td", number ? { class: "number", "data-value": exact(item) } : {}, text);
+    const bare = typeof item === "number" || item === null;
+    const text = bare ? format(item, 6) : String(item);
+    const full = bare ? { "data-value": exact(item) } : {};
+    if (first) return el("th", { scope: "row", ...full }, text);
+    return el("td", bare ? { class: "number", ...full } : {}, text);
   };
   const head = (name, position) =>
     name instanceof Node

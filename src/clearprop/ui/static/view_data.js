@@ -1,7 +1,7 @@
 // Data: the rows with what the network says of them, worst first if wanted, and where it errs.
 
 import { Chart, colour } from "clearprop/chart.js";
-import { el, exact, field, format, percent, select, setText, table } from "clearprop/dom.js";
+import { between, el, exact, field, format, percent, select, setText, table } from "clearprop/dom.js";
 import { heat } from "clearprop/matrix.js";
 import { isPicture, picture } from "clearprop/picture.js";
 
@@ -227,7 +227,7 @@ function residualPicture({ prediction, residual }) {
       yaxis: { title: { text: "residual" }, zeroline: true, zerolinecolor: colour("control") },
     },
     label: `Residuals of ${residual.length} rows by prediction`,
-    table: ["Residuals", ["Prediction", "Residual"], prediction.map((value, i) => [format(value, 6), residual[i]])],
+    tables: [["Residuals", ["Prediction", "Residual"], prediction.map((value, i) => [value, residual[i]])]],
   };
 }
 
@@ -245,10 +245,12 @@ function spreadPicture({ edges, counts }) {
     ],
     layout: { xaxis: { title: { text: "residual" } }, yaxis: { title: { text: "rows" } } },
     label: "Histogram of residuals",
-    table: [
-      "Residuals by bin",
-      ["From and to", "Rows"],
-      counts.map((count, i) => [`${format(edges[i])} to ${format(edges[i + 1])}`, count]),
+    tables: [
+      [
+        "Residuals by bin",
+        ["From and to", "Rows"],
+        counts.map((count, i) => [between(edges[i], edges[i + 1]), count]),
+      ],
     ],
   };
 }

@@ -1,7 +1,7 @@
 // Layers: how the values and gradients are spread in each layer, how large the updates are, and which units do nothing.
 
 import { Chart, SYMBOLS, colour, mix, withTable } from "clearprop/chart.js";
-import { el, field, format, percent, select, setOptions, setText, svg, table } from "clearprop/dom.js";
+import { between, el, exact, field, format, number, percent, select, setOptions, setText, svg, table } from "clearprop/dom.js";
 
 const GRADIENTS = new Set(["delta", "dh", "dx"]);
 
@@ -34,7 +34,7 @@ function bars({ edges, counts }, gradient) {
 
 const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 
-const bins = ({ edges, counts }) => counts.map((count, i) => [`${format(edges[i])} to ${format(edges[i + 1])}`, count]);
+const bins = ({ edges, counts }) => counts.map((count, i) => [between(edges[i], edges[i + 1]), count]);
 
 export class LayersView {
   constructor(section, page) {
@@ -142,9 +142,9 @@ export class LayersView {
       el(
         "p",
         { class: "ends" },
-        el("span", {}, format(edges[0], 3)),
-        el("span", { class: "unseen" }, `most in ${bins(histogram).sort((a, b) => b[1] - a[1])[0]?.[0]}`),
-        el("span", {}, format(edges.at(-1), 3)),
+        number(edges[0], 3),
+        el("span", { class: "unseen" }, "most in ", bins(histogram).sort((a, b) => b[1] - a[1])[0]?.[0]),
+        number(edges.at(-1), 3),
       ),
     );
   }
@@ -192,19 +192,21 @@ export class LayersView {
         ],
       },
       label: "Norms of gradient and of update relative to the norm of the weights, by layer",
-      table: [
-        "Norms by layer",
-        ["Layer", "Weights", "Gradient", "Update", "Update / weights", "Gradient at the output"],
-        this.answer.layers.map((layer) =>
-          [
-            layer.node,
-            layer.parameter_norm,
-            layer.gradient_norm,
-            layer.update_norm,
-            layer.update_ratio,
-            layer.delta_norm,
-          ].map((item) => item ?? null),
-        ),
+      tables: [
+        [
+          "Norms by layer",
+          ["Layer", "Weights", "Gradient", "Update", "Update / weights", "Gradient at the output"],
+          this.answer.layers.map((layer) =>
+            [
+              layer.node,
+              layer.parameter_norm,
+              layer.gradient_norm,
+              layer.update_norm,
+              layer.update_ratio,
+              layer.delta_norm,
+            ].map((item) => item ?? null),
+          ),
+        ],
       ],
     };
   }
@@ -229,7 +231,7 @@ export class LayersView {
     const caption =
       `${layer.node}: ${count("dead")} dead, ${count("saturated")} saturated of ${layer.n_units} ` +
       `on ${format(this.answer.n_rows)} rows`;
-    const share = (value) => el("span", { "data-value": value }, percent(value));
+    const share = (value) => el("span", { "data-value": exact(value) }, percent(value));
     this.units.replaceChildren(
       table(
         caption,

@@ -2,8 +2,8 @@
 
 import { Chart, SYMBOLS, classColour, colour, escape, mix, withTable } from "clearprop/chart.js";
 import { hasMetric, lossCurve, metricCurve, nameOfMetric } from "clearprop/curves.js";
-import { Diagram, diagramRows, lineLegend } from "clearprop/diagram.js";
-import { el, field, format, select, setOptions, setText, table } from "clearprop/dom.js";
+import { Diagram, lineLegend, meanRows, weightRows } from "clearprop/diagram.js";
+import { el, exact, field, format, number, percent, select, setOptions, setText, table } from "clearprop/dom.js";
 import { SettingsForm } from "clearprop/settings.js";
 
 const DIAGRAM_HEIGHT = 336;
@@ -19,7 +19,10 @@ export class LiveView {
       this.diagram.root,
       () =>
         this.answer
-          ? table("Weights between the units shown", ["From", "To", "Weight"], diagramRows(this.answer.diagram))
+          ? [
+              table("Weights between the units shown", ["From", "To", "Weight"], weightRows(this.answer.diagram)),
+              table("Mean outputs of the units shown", ["Unit", "Mean output"], meanRows(this.answer.diagram)),
+            ]
           : el("p", {}, "Nothing to show yet."),
       { style: { "--height": `${DIAGRAM_HEIGHT}px` } },
     );
@@ -65,7 +68,7 @@ export class LiveView {
     setText(this.reason, surface ? "" : (answer.surface_reason ?? "There is nothing to draw."));
     this.diagram.show(answer.diagram);
     this.network.refreshTable();
-    setText(this.note, surface ? noteOf(answer) : "");
+    this.note.replaceChildren(...(surface ? noteOf(answer) : []));
     await Promise.all([surface && this.surface.draw(() => surfacePicture(answer, problem)), ...this.drawCurves()]);
   }
 
@@ -95,11 +98,11 @@ function noteOf({ points: { validation }, surface }) {
   const fixed = Object.entries(surface.fixed);
   const others =
     fixed.length === 1
-      ? `${fixed[0][0]} is ${format(fixed[0][1])}.`
-      : `The other ${fixed.length} columns are at their medians.`;
-  return [validation.some(Boolean) && "Hollow points: validation rows.", fixed.length && others]
-    .filter(Boolean)
-    .join(" ");
+      ? [`${fixed[0][0]} is `, number(fixed[0][1]), "."]
+      : fixed.length
+        ? [`The other ${fixed.length} columns are at their medians.`]
+        : [];
+  return [...(validation.some(Boolean) ? ["Hollow points: validation rows. "] : []), ...others];
 }
 
 const scale = (low, middle, high) => [
@@ -198,9 +201,18 @@ function points(answer, problem) {
 }
 
 function surfacePicture(answer, problem) {
-  const { surface } = answer;
+  const { points: at, surface } = answer;
   const names = problem.classes ?? [];
   const said = { classes: "Most probable class", binary: `Probability of ${names[1]}`, value: "Prediction" };
+  const shown = (i, j) =>
+    surface.kind === "classes"
+      ? el(
+          "span",
+          { "data-value": exact(surface.probability[i][j]) },
+          `${names[surface.z[i][j]]}, ${percent(surface.probability[i][j])}`,
+        )
+      : surface.z[i][j];
+  const meant = (value) => (problem.classes ? String(names[value]) : value);
   const range = (values) => ({ range: [values[0], values.at(-1)] });
   return {
     traces: points(answer, problem),
@@ -215,13 +227,23 @@ function surfacePicture(answer, problem) {
     label:
       `${surface.kind === "value" ? "Prediction" : "Probability of the classes"} ` +
       `by ${surface.x_name} and ${surface.y_name}, with ${answer.points.x.length} rows`,
-    table: [
-      `${said[surface.kind]} at ${surface.y_name} (down) and ${surface.x_name} (across)`,
-      [surface.y_name, ...surface.x.map((value) => format(value, 3))],
-      surface.y.map((value, i) => [
-        format(value, 3),
-        ...surface.z[i].map((item) => (surface.kind === "classes" ? String(names[item]) : item)),
-      ]),
+    tables: [
+      [
+        `${said[surface.kind]} at ${surface.y_name} (down) and ${surface.x_name} (across)`,
+        [surface.y_name, ...surface.x.map((value) => el("th", { scope: "col", class: "number" }, number(value, 3)))],
+        surface.y.map((value, i) => [number(value, 3), ...surface.z[i].map((_, j) => shown(i, j))]),
+      ],
+      [
+        "The points",
+        [surface.x_name, surface.y_name, problem.target, "Predicted", "Part"],
+        at.x.map((value, i) => [
+          value,
+          at.y[i],
+          meant(at.target[i]),
+          meant(at.prediction[i]),
+          at.validation[i] ? "validation" : "training",
+        ]),
+      ],
     ],
   };
 }

@@ -1,7 +1,7 @@
 // Step: one row's way through the network and back, quantity by quantity, cell by cell.
 
 import { CellPanel } from "clearprop/cell_panel.js";
-import { el, field, format, percent, select, setOptions, setText } from "clearprop/dom.js";
+import { el, exact, field, format, number, percent, select, setOptions, setText } from "clearprop/dom.js";
 import { isPicture, picture } from "clearprop/picture.js";
 import { math } from "clearprop/formula.js";
 import { Matrix } from "clearprop/matrix.js";
@@ -12,7 +12,7 @@ const MOST_VALUES = 8; // of a row, in the line above the steps; some of them wh
 const SOME_VALUES = 4;
 
 // A value, or a text of the user's: one that is written from the right leaves what stands around it in its place.
-const isolated = (value) => el("bdi", {}, typeof value === "number" ? format(value) : value);
+const isolated = (value) => el("bdi", {}, typeof value === "number" ? number(value) : value);
 
 export class StepView {
   constructor(section, page) {
@@ -132,16 +132,19 @@ export class StepView {
     const { classes, target: name } = this.page.state.problem;
     const shares = prediction.length === 1 ? [1 - prediction[0], prediction[0]].map(Number) : prediction.map(Number);
     const best = shares.indexOf(Math.max(...shares));
-    const said = classes ? [`${classes[best]} (${percent(shares[best])})`] : prediction.map((value) => format(value));
+    const share = () => el("span", { "data-value": exact(shares[best]) }, percent(shares[best]));
+    const said = classes
+      ? [`${classes[best]} (`, share(), ")"]
+      : prediction.slice(0, 10).flatMap((value, i) => [i ? ", " : "", number(value)]);
     this.facts.replaceChildren(
       pixels ? picture(Object.keys(values), Object.values(values), 40) : "",
       el("span", { class: "muted" }, facts, " \u2192 "),
       isolated(name),
       " ",
       isolated(target),
-      el("span", { class: "muted" }, `; predicted ${said.slice(0, 10).join(", ")}; loss `),
-      el("strong", { id: "row-loss", "data-value": String(loss) }, format(loss)),
-      el("span", { class: "muted" }, penalty ? `, penalty ${format(penalty)}` : ""),
+      el("span", { class: "muted" }, "; predicted ", said, "; loss "),
+      el("strong", { id: "row-loss", "data-value": exact(loss) }, format(loss)),
+      el("span", { class: "muted" }, penalty ? [", penalty ", number(penalty)] : ""),
     );
   }
 

@@ -38,7 +38,7 @@ def step(look: Look, row: int) -> dict[str, Any]:
         "target": label(look, look.truth(batch.target)[0]),
         "values": dict(zip(problem.columns, look.matrix(batch.inputs)[0].tolist(), strict=True)),
         "raw": {name: values[row] for name, values in problem.raw.items()} or None,
-        "prediction": trace.prediction[0],
+        "prediction": problem.unscale(trace.prediction[0]) if problem.task == "regression" else trace.prediction[0],
         "loss": trace.loss,
         "penalty": trace.penalty,
         "steps": [_entry(look, trace, item, 0, 0) for item in trace.steps()],
