@@ -267,3 +267,19 @@ def test_numbers_are_shown_in_the_units_of_the_table():
     assert live(look, "b", "a")["surface"]["kind"] == "value"
     walk = json.loads(encode(api.VIEWS["step"][0](look, 0)))
     assert [walk["target"], *walk["prediction"]] == pytest.approx([10.0 * y[0] + 3.0, predicted[0]])
+
+
+def test_the_diagram_shows_the_mean_of_an_activation_where_it_alone_reads_a_layer():
+    x = cp.Input(2)
+    alone = cp.Tanh()(cp.BatchNorm()(cp.Dense(3, name="alone")(x)))
+    shared = cp.Dense(3, name="shared")(x)
+    merged = cp.Tanh()(cp.Add()(cp.Multiply()(shared, shared), alone))
+    net = cp.Network(cp.Dense(1)(merged), [x], dtype="float64")
+    X, y = numpy.random.default_rng(0).normal(size=(20, 2)), numpy.zeros(20)
+    problem = watched_problem(net, net.batch(X, y), None, ("a", "b"), None)
+    layers = live(Look(problem, net, cp.TrainState(net.vector, net.buffer_vector), None), "a", "b")["diagram"]["layers"]
+    means = {layer["name"]: layer["mean"] for layer in layers}
+    trace = net.trace(X, y)
+    assert means["alone"] == pytest.approx(trace["tanh_1.h"].mean(axis=0))
+    assert means["shared"] == pytest.approx(trace["shared.a"].mean(axis=0))
+    assert means["input_1"] == pytest.approx(X.mean(axis=0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy
@@ -86,10 +87,15 @@ def surface(look: Look, matrix: Array, axes: tuple[int, int]) -> dict[str, Any]:
 
 
 def diagram(look: Look) -> dict[str, Any]:
-    """Return the layers that have weights, with the inputs, and the weights between the units that are shown."""
+    """Return the layers that have weights, with the inputs, and the weights between the units that are shown.
+
+    The mean output of a layer is that of the activation behind it, where nothing else reads what the layer puts out.
+    """
     net = look.network
     nodes, parameters = net.graph.nodes, net.parameters
     outputs = look.outputs(look.batch.take(look.some(MAX_ROWS)).inputs)
+    readers = Counter(place for node in nodes for place in node.inputs)
+    alone: set[int] = set()  # a layer and those behind it, one after another, that alone pass on its units
     of: dict[int, int] = {}  # of every node the layer whose numbers it passes on
     layers: list[dict[str, Any]] = []
     edges: list[dict[str, Any]] = []
@@ -98,10 +104,15 @@ def diagram(look: Look) -> dict[str, Any]:
         weights: Any = parameters.get(f"{node.owner}.W")
         joined = weights is not None and weights.ndim == 2 and len(node.shape) == 1
         if node.layer is not None and not joined:
-            of[place] = of[node.inputs[0]]
-            if outputs[node.name].ndim == 2 and node.layer.is_activation:
-                layers[of[place]]["mean"] = _mean(outputs[node.name], shown[of[place]])
+            before = node.inputs[0]
+            of[place] = of[before]
+            if before in alone and readers[before] == 1 and node.shape == nodes[before].shape and len(node.inputs) == 1:
+                alone.add(place)
+                if node.layer.is_activation:
+                    layers[of[place]]["mean"] = _mean(outputs[node.name], shown[of[place]])
             continue
+        if joined:
+            alone.add(place)
         of[place], units = len(layers), int(numpy.prod(node.shape))
         chosen = _spread(units)
         shown.append(chosen)
