@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
 import numpy
-from torch_twin import LOSSES, loss_of, node_outputs, torch
+from torch_twin import LAYERS, LOSSES, loss_of, node_outputs, torch
 
 import clearprop as cp
 
-__all__ = ["assert_quantities", "quantities"]
+__all__ = ["BOUND", "OPTIMIZERS", "assert_quantities", "flat_shares", "penalty_of", "quantities"]
 
 BOUND = 1e-10  # relative to the largest number of a quantity, or to 1
 
@@ -28,8 +29,11 @@ BETAS = {"mean": "beta_1", "square_mean": "beta_2"}
 GRADIENT_NAMES = {"a": "delta", "h": "dh", "x": "dx"}
 
 
-def quantities(net: cp.Network, X: Any, y: Any, optimizer: Any) -> dict[str, Any]:
-    """Return what a pass in prediction mode and the optimizer's first step compute, as NumPy arrays by name."""
+def quantities(net: cp.Network, X: Any, y: Any, optimizer: Any, trained: Any = None) -> dict[str, Any]:
+    """Return what a pass in prediction mode and the optimizer's next step compute, as NumPy arrays by name.
+
+    It is the first step, or with `trained`, PyTorch's optimizer, the one after what that has done.
+    """
     batch = net.batch(X, y)
     contexts = net.reference().forward(net.vector, net.buffer_vector, batch.inputs).contexts
     p = {name: torch.tensor(view, requires_grad=True) for name, view in net.parameters.items()}
@@ -62,6 +66,8 @@ def quantities(net: cp.Network, X: Any, y: Any, optimizer: Any) -> dict[str, Any
             total[name] = gradients[name] + part
             found[f"{name}.penalty"], found[f"{name}.total"] = part, total[name]
     rule = OPTIMIZERS[type(optimizer)](optimizer, p.values())
+    if trained is not None:
+        rule.load_state_dict(copy.deepcopy(trained.state_dict()))
     for name, w in p.items():
         w.grad = total[name]
     rule.step()
@@ -69,7 +75,8 @@ def quantities(net: cp.Network, X: Any, y: Any, optimizer: Any) -> dict[str, Any
         found[f"{name}.update"] = w - found[name]
         for slot in optimizer.slots if type(optimizer) is cp.Adam else ():
             found[f"{name}.{slot}"] = rule.state[w][SLOTS[slot]]
-            found[f"{name}.{slot}_corrected"] = found[f"{name}.{slot}"] / (1 - getattr(optimizer, BETAS[slot]))
+            correction = 1 - getattr(optimizer, BETAS[slot]) ** rule.state[w]["step"].item()
+            found[f"{name}.{slot}_corrected"] = found[f"{name}.{slot}"] / correction
     return {name: value.detach().numpy() for name, value in found.items()}
 
 
@@ -84,3 +91,33 @@ def assert_quantities(got: Mapping[str, Any], expected: Mapping[str, Any]) -> No
             off = numpy.where(numpy.abs(expected[f"{name.removesuffix('update')}gradient"]) < 1e-9, 0.0, off)
         worst = float(off.max(initial=0.0))
         assert worst <= BOUND * max(1.0, float(numpy.abs(value).max(initial=0.0))), f"{name} is off by {worst:.3g}"
+
+
+def penalty_of(net: cp.Network, X: Any, y: Any) -> float:
+    """Return the sum of all penalties where the loss is that of these rows, whatever the scores."""
+    batch = net.batch(X, y)
+    p = {name: torch.tensor(view) for name, view in net.parameters.items()}
+    scores = torch.zeros((batch.n_rows, *net.graph.output.shape), dtype=torch.float64)
+    values = LOSSES[type(net.loss_function)](net.loss_function, scores, torch.tensor(batch.target))
+    return (loss_of(net, batch, p, scores) - values.mean()).item()
+
+
+def flat_shares(net: cp.Network, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return of every activation on which share of the rows each unit's slope is below 5 % of the steepest.
+
+    That is the steepest at a from -10 to 10 and on the rows, of the unit itself where the activation learns.
+    """
+    names = net.graph.names()
+    shares = {}
+    for place, node in enumerate(net.graph.nodes):
+        if f"{node.name}.f'" not in found:
+            continue
+        p = {local: torch.tensor(found[name]) for local, name in names[place].items()}
+        a = torch.linspace(-10.0, 10.0, 4001, dtype=torch.float64).reshape(-1, *(1 for _ in node.shape))
+        a = a.expand(-1, *node.shape).clone().requires_grad_()
+        (probed,) = torch.autograd.grad(LAYERS[type(node.layer)](node.layer, cp.Context(numpy), p, a).sum(), a)
+        slope, probed = (numpy.abs(x).reshape(len(x), -1) for x in (found[f"{node.name}.f'"], probed.numpy()))
+        axis = 0 if p else None
+        steepest = numpy.maximum(probed.max(axis=axis), slope.max(axis=axis))
+        shares[node.name] = (slope < 0.05 * steepest).mean(axis=0)
+    return shares

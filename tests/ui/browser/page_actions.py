@@ -1,6 +1,7 @@
 """What a user does on the page, and what the page then shows."""
 
 import re
+from typing import NamedTuple
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -65,3 +66,34 @@ def choose_dark_and_reload(page: Page) -> None:
         expect(button).to_have_text(f"Theme: {chosen}")
     page.reload()
     expect(button).to_have_text("Theme: dark")
+
+
+class Cell(NamedTuple):
+    """A cell of a table: its text, and its numbers in full precision."""
+
+    text: str
+    numbers: list[float]
+
+
+def cells(table: Locator) -> list[list[Cell]]:
+    """Return the rows of a table's body."""
+    found = table.evaluate(
+        """table => [...table.tBodies[0].rows].map(row => [...row.cells].map(cell => [
+            cell.textContent,
+            [cell, ...cell.querySelectorAll("[data-value]")].map(node => node.dataset.value).filter(Boolean),
+        ]))"""
+    )
+    return [[Cell(text, list(map(float, numbers))) for text, numbers in row] for row in found]
+
+
+def values(locator: Locator) -> list[float]:
+    """Return the numbers of all elements, in full precision."""
+    return list(map(float, locator.evaluate_all("nodes => nodes.map(node => node.dataset.value)")))
+
+
+def as_tables(section: Locator, title: str) -> list[Locator]:
+    """Show a chart as tables, and return them."""
+    section.get_by_role("button", name=f"{title}: show as table").click()
+    shown = section.locator(f"[aria-label='{title}, as a table'] table")
+    expect(shown.first).to_be_visible()
+    return shown.all()
