@@ -11,7 +11,15 @@ from torch_twin import LAYERS, LOSSES, loss_of, node_outputs, torch
 
 import clearprop as cp
 
-__all__ = ["BOUND", "OPTIMIZERS", "assert_quantities", "flat_shares", "penalty_of", "quantities"]
+__all__ = [
+    "BOUND",
+    "OPTIMIZERS",
+    "assert_histogram",
+    "assert_quantities",
+    "flat_shares",
+    "penalty_of",
+    "quantities",
+]
 
 BOUND = 1e-10  # relative to the largest number of a quantity, or to 1
 
@@ -121,3 +129,15 @@ def flat_shares(net: cp.Network, found: Mapping[str, Any]) -> dict[str, Any]:
         steepest = numpy.maximum(probed.max(axis=axis), slope.max(axis=axis))
         shares[node.name] = (slope < 0.05 * steepest).mean(axis=0)
     return shares
+
+
+def assert_histogram(edges: Any, counts: Any, numbers: Any) -> None:
+    """Assert that a histogram is that of PyTorch's numbers, where rounding may choose the side of an edge."""
+    edges, slack = numpy.asarray(edges), BOUND * max(1.0, numpy.abs(numbers).max())
+    assert sum(counts) == numbers.size
+    if numpy.ptp(numbers) <= slack:  # one number, but for rounding
+        assert edges[0] - slack <= numbers.min() <= edges[-1] + slack
+        return
+    assert numpy.abs(edges - numpy.linspace(numbers.min(), numbers.max(), len(edges))).max() <= slack
+    for below, edge in zip(numpy.cumsum(counts), edges[1:], strict=True):
+        assert (numbers < edge - slack).sum() <= below <= (numbers <= edge + slack).sum()

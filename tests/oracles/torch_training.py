@@ -6,12 +6,24 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy
+from test_torch_networks import random_graph
 from torch_trace import OPTIMIZERS
 from torch_twin import LOSSES, forward, loss_of, torch
 
 import clearprop as cp
 
-__all__ = ["train_by_torch"]
+__all__ = ["random_plain_graph", "train_by_torch"]
+
+CHANGED_BY_TRAINING = (cp.Dropout, cp.GaussianNoise, cp.RReLU, cp.BatchNorm)  # draw numbers, or gather statistics
+
+
+def random_plain_graph(rng: Any, n_in: int, n_out: int) -> tuple[Any, list[Any]]:
+    """Return the output node and the inputs of a graph whose boxes compute in training what they do in prediction."""
+    while True:
+        output, inputs = random_graph(rng, n_in, n_out)
+        nodes = cp.Graph.from_output(output, inputs).nodes
+        if not any(isinstance(node.layer, CHANGED_BY_TRAINING) for node in nodes):
+            return output, inputs
 
 
 def metric(loss: cp.Loss, scores: Any, target: Any) -> float:
@@ -28,7 +40,7 @@ def train_by_torch(
 ) -> tuple[list[dict[str, float]], Any]:
     """Train a network in place by PyTorch, and return what each epoch comes to, and PyTorch's optimizer.
 
-    The boxes must compute in training what they compute in prediction: nothing is dropped, and no statistics are kept.
+    Its boxes must compute in training what they do in prediction, as those of `random_plain_graph`.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from page_actions import as_tables, cells, numbers_of, show, value
 from playwright.sync_api import Page, expect
 from torch_page import assert_data, assert_layers, assert_live, near, of_rows, random_model
 from torch_trace import assert_quantities
-from torch_training import train_by_torch
+from torch_training import random_plain_graph, train_by_torch
 
 import clearprop as cp
 from clearprop.streams import Purpose, Stream
@@ -30,7 +30,7 @@ def session(request):
     """A session whose run of a random graph has an end; full batches and smaller ones in turn."""
     optimizer, batch_size = list(OPTIMIZERS)[request.param % 2], (N_ROWS, 8)[request.param // 2 % 2]
     made = LiveSession(
-        [random_model(request.param, N_ROWS, same_in_training=True)], optimizer=optimizer, learning_rate=0.01,
+        [random_model(request.param, N_ROWS, random_plain_graph)], optimizer=optimizer, learning_rate=0.01,
         batch_size=batch_size, order_seed=ORDER_SEED, max_epochs=N_EPOCHS,
     )  # fmt: skip
     yield made

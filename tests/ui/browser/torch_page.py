@@ -9,7 +9,7 @@ import numpy
 from page_actions import Cell, as_tables, cells, show, values
 from playwright.sync_api import Locator, Page, expect
 from test_torch_networks import random_graph
-from torch_trace import BOUND, flat_shares, penalty_of, quantities
+from torch_trace import BOUND, assert_histogram, flat_shares, penalty_of, quantities
 
 import clearprop as cp
 from clearprop.ui.problems import Problem
@@ -29,21 +29,13 @@ TASKS = (  # loss, outputs, classes; and of numbers, scale and center
     (cp.BinaryCrossEntropy(), 1, ["a", "b"], {}),
     (cp.SquaredError(), 1, None, {"scale": 2.5, "center": -4.0}),
 )
-CHANGED_BY_TRAINING = (cp.Dropout, cp.GaussianNoise, cp.RReLU, cp.BatchNorm)  # draw numbers, or gather statistics
 
 
-def random_model(seed: int, n_rows: int, *, same_in_training: bool = False) -> SavedModel:
-    """Return a random graph in float64 with rows: of three classes, of two, and of numbers, in turn.
-
-    With `same_in_training` it has no box that computes something else while it is trained.
-    """
+def random_model(seed: int, n_rows: int, build: Any = random_graph) -> SavedModel:
+    """Return a random graph in float64 with rows: of three classes, of two, and of numbers, in turn."""
     rng = numpy.random.default_rng([seed, 29])
     loss, n_outputs, classes, units = TASKS[seed % len(TASKS)]
-    output, inputs = random_graph(rng, N_INPUTS, n_outputs)
-    nodes = cp.Graph.from_output(output, inputs).nodes
-    while same_in_training and any(isinstance(node.layer, CHANGED_BY_TRAINING) for node in nodes):
-        output, inputs = random_graph(rng, N_INPUTS, n_outputs)
-        nodes = cp.Graph.from_output(output, inputs).nodes
+    output, inputs = build(rng, N_INPUTS, n_outputs)
     net = cp.Network(output, inputs, loss=loss, penalty=cp.L2(0.1), seed=seed, dtype="float64")
     net.buffer_vector[...] = rng.uniform(0.5, 1.5, size=net.buffer_vector.shape)
     xs = [rng.normal(size=(n_rows, N_INPUTS)) for _ in net.graph.inputs]
@@ -89,19 +81,11 @@ def assert_class(problem: Problem, name: str, probability: Any) -> None:
     assert probability[chosen] >= probability.max() - BOUND
 
 
-def assert_histogram(bins: list[list[Cell]], numbers: Any) -> None:
-    """Assert that bins, each a row of a table, are those of the numbers; at an edge rounding may choose."""
-    lows, highs = numpy.array([row[-2].numbers for row in bins]).T
-    counts = [row[-1].numbers[0] for row in bins]
-    slack = BOUND * max(1.0, numpy.abs(numbers).max())
-    assert sum(counts) == numbers.size
-    assert numpy.array_equal(lows[1:], highs[:-1])
-    if numpy.ptp(numbers) <= slack:  # one number, but for rounding
-        assert lows[0] - slack <= numbers.min() <= highs[-1] + slack
-        return
-    assert near([*lows, highs[-1]], numpy.linspace(numbers.min(), numbers.max(), len(bins) + 1))
-    for below, edge in zip(numpy.cumsum(counts)[:-1], highs[:-1], strict=True):
-        assert (numbers < edge - slack).sum() <= below <= (numbers <= edge + slack).sum()
+def assert_bins(lines: list[list[Cell]], numbers: Any) -> None:
+    """Assert that rows of a table, whose last cells are a bin and a count, are a histogram of numbers."""
+    lows, highs = zip(*(row[-2].numbers for row in lines), strict=True)
+    assert lows[1:] == highs[:-1]
+    assert_histogram([*lows, highs[-1]], [row[-1].numbers[0] for row in lines], numbers)
 
 
 def assert_facts(page: Page, problem: Problem, net: cp.Network, found: dict[str, Any]) -> None:
@@ -204,7 +188,7 @@ def assert_layers(page: Page, problem: Problem, net: cp.Network, optimizer: Any,
     drawn = [f"{node.name}.{symbol}" for node in nodes for symbol in ("a", "h", "delta", "dh")]
     assert set(bins) == {name for name in drawn if name in found}
     for name, rows in bins.items():
-        assert_histogram(rows, found[name])
+        assert_bins(rows, found[name])
 
     (table,) = as_tables(section, "Size of gradient and update, relative to the weights")
     lines = cells(table)
@@ -273,7 +257,7 @@ def assert_data(page: Page, problem: Problem, net: cp.Network) -> None:
                 lines = cells(table)
                 assert near([[cell.numbers[0] for cell in row] for row in lines], numpy.stack([said, residual], axis=1))
                 (table,) = as_tables(section, "How residuals are spread")
-                assert_histogram(cells(table), residual)
+                assert_bins(cells(table), residual)
         else:
             labels, classes = problem.y[rows].astype(int), range(len(problem.classes))
             taken = said.argmax(axis=1)
