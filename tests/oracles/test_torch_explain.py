@@ -9,12 +9,13 @@ import json
 import numpy
 import pytest
 from test_torch_networks import random_graph
-from torch_trace import assert_quantities, quantities
+from torch_trace import BOUND, assert_quantities, penalty_of, quantities
 
 import clearprop as cp
 from clearprop.cli import main
 
 N_INPUTS = 3
+DERIVATIVES = (".f'", ".delta", ".dh", ".dx", ".gradient", ".penalty", ".total")
 
 
 class Numbers(html.parser.HTMLParser):
@@ -45,7 +46,8 @@ def test_explain_shows_what_autograd_computes(seed, tmp_path, monkeypatch, capsy
         csv.writer(file).writerows([["a", "b", "c", "y"], *numpy.column_stack([X, y]).tolist()])
     row = int(rng.integers(3))
     expected = quantities(net, X[[row]], y[[row]], cp.Adam(0.01))
-    options = ["--row", str(row), "--target", "y", "--optimizer", "adam", "--json", "--html", "page.html"]
+    options = ["--row", str(row), "--target", "y", "--optimizer", "adam", "--check", "--json"]
+    options += ["--html", "page.html"]
     assert main(["explain", "net.clearprop", "rows.csv", *options]) == 0
     printed = json.loads(capsys.readouterr().out)
     shown = {quantity["name"]: numpy.array(quantity["values"]) for quantity in printed["quantities"]}
@@ -53,6 +55,11 @@ def test_explain_shows_what_autograd_computes(seed, tmp_path, monkeypatch, capsy
     page.feed((tmp_path / "page.html").read_text())
     assert set(expected) == set(shown)
     assert_quantities(shown, expected)
+    loss, penalty = expected["loss.values"][0], penalty_of(net, X[[row]], y[[row]])
+    assert abs(printed["loss"] - loss) <= BOUND * max(1.0, loss)
+    assert abs(printed["penalty"] - penalty) <= BOUND * max(1.0, penalty)
+    assert set(printed["errors"]) == {name for name in expected if name.endswith(DERIVATIVES)}
+    assert max(printed["errors"].values()) < 1e-6
     for name, cells in page.found.items():
         assert all(number == shown[name][cell] for cell, number in cells.items())
     assert set(page.found) == {name for name in shown if name not in net.parameters}
