@@ -86,6 +86,11 @@ def cells(table: Locator) -> list[list[Cell]]:
     return [[Cell(text, list(map(float, numbers))) for text, numbers in row] for row in found]
 
 
+def numbers_in(table: Locator) -> list[list[float]]:
+    """Return the numbers of a table, of which every cell has one."""
+    return [[cell.numbers[0] for cell in row] for row in cells(table)]
+
+
 def values(locator: Locator) -> list[float]:
     """Return the numbers of all elements, in full precision."""
     return list(map(float, locator.evaluate_all("nodes => nodes.map(node => node.dataset.value)")))

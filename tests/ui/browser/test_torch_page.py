@@ -5,9 +5,12 @@ It is collected with ``--oracles``, as the tests in tests/oracles are.
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy
 import pytest
-from page_actions import numbers_of, show, values
+from page_actions import Cell, cells, numbers_of, show, values
 from playwright.sync_api import Page, expect
 from torch_page import assert_data, assert_facts, assert_layers, assert_live, near, of_rows, random_model
 from torch_trace import assert_quantities
@@ -53,6 +56,17 @@ def whole_quantity(page: Page, name: str, shape: tuple[int, ...]) -> dict[tuple[
         found |= numbers_of(page, name)
 
 
+def assert_factors(terms: list[list[Cell]], expected: dict[str, Any]) -> None:
+    """Assert that terms are the products of their factors, and that factors that are quantities are PyTorch's."""
+    for *row, term in terms:
+        factors = [pair for pair in zip(row[::2], row[1::2], strict=True) if pair[1].numbers]
+        assert near(math.prod(number.numbers[0] for _, number in factors), term.numbers[0])
+        for label, number in factors:
+            name, _, cell = label.text.removesuffix("]").partition("[")
+            if name in expected:
+                assert near(number.numbers[0], expected[name][tuple(map(int, cell.split(",")))])
+
+
 def test_the_page_shows_what_autograd_computes(page: Page, session: LiveSession) -> None:
     run = session.current
     problem, net = run.problem, run.network
@@ -83,6 +97,7 @@ def test_the_page_shows_what_autograd_computes(page: Page, session: LiveSession)
         expect(terms.first).to_be_visible()
         totals = page.locator("#cell-panel h3 [data-value], #cell-panel tfoot [data-value]")
         assert near([sum(values(terms)), *values(totals)], [expected[name][place]] * 3)
+        assert_factors(cells(page.locator("#cell-panel table")), expected)
         page.locator("#check").click()
         expect(page.locator("#check-analytic")).to_be_visible()
         analytic, numeric, error = values(page.locator("#cell-panel dd"))

@@ -9,7 +9,7 @@ import json
 
 import numpy
 import pytest
-from page_actions import as_tables, cells, numbers_of, show, value
+from page_actions import as_tables, cells, numbers_in, numbers_of, show, value
 from playwright.sync_api import Page, expect
 from torch_page import assert_data, assert_layers, assert_live, near, of_rows, random_model
 from torch_trace import assert_quantities
@@ -52,18 +52,20 @@ def test_the_page_shows_what_pytorch_trains(page: Page, session: LiveSession) ->
 
     # the curves, as they were streamed
     section = show(page, "live")
-    for title, names in (("Loss", ["loss", "validation_loss"]), ("Metric", ["metric"])):
+    losses = [[number, epoch["loss"], epoch["validation_loss"]] for number, epoch in enumerate(epochs, start=1)]
+    metrics = [[number, epoch["metric"]] for number, epoch in enumerate(epochs, start=1)]
+    for title, expected in (("Loss", losses), ("Metric", metrics)):
         (table,) = as_tables(section, title)
         expect(table.locator("tbody tr")).to_have_count(N_EPOCHS)
-        numbers = [[cell.numbers[0] for cell in row] for row in cells(table)]
-        assert near(numbers, [[epoch, *(found[name] for name in names)] for epoch, found in enumerate(epochs, start=1)])
+        assert near(numbers_in(table), expected)
 
-    # the table of runs, and what is exported
+    # the runs, and what is exported
     page.reload()
     section = show(page, "runs")
+    (table,) = as_tables(section, "Loss of the runs")
+    assert near(numbers_in(table), losses)
     ((_, _, _, *numbers, _, _),) = cells(section.locator("[aria-label='All runs'] table"))
-    last = [N_EPOCHS, epochs[-1]["loss"], epochs[-1]["validation_loss"]]
-    assert near([cell.numbers[0] for cell in numbers], last)
+    assert near([cell.numbers[0] for cell in numbers], losses[-1])
     with page.expect_download() as download:
         page.locator("#export-json").click()
     curve = json.loads(download.value.path().read_text())["run"]["curve"]

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 import numpy
-from page_actions import Cell, as_tables, cells, show, values
+from page_actions import Cell, as_tables, cells, numbers_in, show, values
 from playwright.sync_api import Locator, Page, expect
 from test_torch_networks import random_graph
 from torch_trace import BOUND, assert_histogram, flat_shares, penalty_of, quantities
@@ -22,7 +22,6 @@ SYMBOLS = ("x", "a", "h")  # of what a node puts out
 GRADIENTS = ("dx", "delta", "dh")  # of the gradient there
 GRID = 40  # points along an axis of the surface
 MARGIN = 0.05  # of the range of a column, on each side of it
-
 
 TASKS = (  # loss, outputs, classes; and of numbers, scale and center
     (cp.CrossEntropy(), 3, ["a", "b", "c"], {}),
@@ -105,6 +104,7 @@ def assert_live(page: Page, problem: Problem, net: cp.Network) -> None:
     weights, means = map(cells, as_tables(section, "Network"))
     owners = {node.name: node.owner for node in net.graph.nodes}
     assert weights
+    assert means
     for source, unit, weight in weights:
         (_, row), (node, column) = (cell.text.split(", unit ") for cell in (source, unit))
         assert near(weight.numbers, [net.parameters[f"{owners[node]}.W"][int(row), int(column)]])
@@ -189,6 +189,11 @@ def assert_layers(page: Page, problem: Problem, net: cp.Network, optimizer: Any,
     assert set(bins) == {name for name in drawn if name in found}
     for name, rows in bins.items():
         assert_bins(rows, found[name])
+    ends = section.locator(".multiple .ends").all()
+    for line, rows in zip(ends, bins.values(), strict=True):
+        low, *fullest, high = values(line.locator("[data-value]"))
+        assert [low, high] == [rows[0][1].numbers[0], rows[-1][1].numbers[1]]
+        assert fullest == max(rows, key=lambda row: row[2].numbers[0])[1].numbers
 
     (table,) = as_tables(section, "Size of gradient and update, relative to the weights")
     lines = cells(table)
@@ -254,8 +259,7 @@ def assert_data(page: Page, problem: Problem, net: cp.Network) -> None:
             measures |= {"mae": numpy.abs(residual).mean(), "rmse": numpy.sqrt((residual**2).mean())}
             if part == "train":
                 (table,) = as_tables(section, "Residuals by prediction")
-                lines = cells(table)
-                assert near([[cell.numbers[0] for cell in row] for row in lines], numpy.stack([said, residual], axis=1))
+                assert near(numbers_in(table), numpy.stack([said, residual], axis=1))
                 (table,) = as_tables(section, "How residuals are spread")
                 assert_bins(cells(table), residual)
         else:
