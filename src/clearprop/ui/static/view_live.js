@@ -68,7 +68,7 @@ export class LiveView {
     setText(this.reason, surface ? "" : (answer.surface_reason ?? "There is nothing to draw."));
     this.diagram.show(answer.diagram);
     this.network.refreshTable();
-    this.note.replaceChildren(...(surface ? noteOf(answer) : []));
+    this.note.replaceChildren(el("span", {}, surface ? noteOf(answer) : ""));
     await Promise.all([surface && this.surface.draw(() => surfacePicture(answer, problem)), ...this.drawCurves()]);
   }
 
@@ -203,7 +203,7 @@ function points(answer, problem) {
 function surfacePicture(answer, problem) {
   const { points: at, surface } = answer;
   const names = problem.classes ?? [];
-  const said = { classes: "Most probable class", binary: `Probability of ${names[1]}`, value: "Prediction" };
+  const said = { classes: "Most probable class and its probability", binary: `Probability of ${names[1]}`, value: "Prediction" };
   const shown = (i, j) =>
     surface.kind === "classes"
       ? el(
