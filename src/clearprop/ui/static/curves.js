@@ -71,7 +71,7 @@ export function lossCurve(runs, epoch) {
     traces,
     layout: { xaxis: whole, yaxis: { rangemode: "tozero" }, showlegend: traces.length > 1, shapes: marked(epoch) },
     label: several ? `Loss of ${runs.length} runs by epoch` : `Loss by epoch, now ${last}`,
-    tables: [
+    tables: () => [
       [
         "Loss by epoch",
         [...(several ? ["Run"] : []), "Epoch", "Training", "Validation"],
@@ -89,6 +89,6 @@ export function metricCurve(runs, epoch) {
     traces,
     layout: { xaxis: whole, yaxis: metric === "accuracy" ? { tickformat: ".0%" } : {}, shapes: marked(epoch) },
     label: `${name} by epoch, now ${runs[0].curve.metrics.at(-1)}`,
-    tables: [[`${name} by epoch`, ["Epoch", name], rows(runs, [(curve) => curve.metrics])]],
+    tables: () => [[`${name} by epoch`, ["Epoch", name], rows(runs, [(curve) => curve.metrics])]],
   };
 }

@@ -227,7 +227,7 @@ function residualPicture({ prediction, residual }) {
       yaxis: { title: { text: "residual" }, zeroline: true, zerolinecolor: colour("control") },
     },
     label: `Residuals of ${residual.length} rows by prediction`,
-    tables: [["Residuals", ["Prediction", "Residual"], prediction.map((value, i) => [value, residual[i]])]],
+    tables: () => [["Residuals", ["Prediction", "Residual"], prediction.map((value, i) => [value, residual[i]])]],
   };
 }
 
@@ -245,7 +245,7 @@ function spreadPicture({ edges, counts }) {
     ],
     layout: { xaxis: { title: { text: "residual" } }, yaxis: { title: { text: "rows" } } },
     label: "Histogram of residuals",
-    tables: [
+    tables: () => [
       [
         "Residuals by bin",
         ["From and to", "Rows"],

@@ -192,7 +192,7 @@ export class LayersView {
         ],
       },
       label: "Norms of gradient and of update relative to the norm of the weights, by layer",
-      tables: [
+      tables: () => [
         [
           "Norms by layer",
           ["Layer", "Weights", "Gradient", "Update", "Update / weights", "Gradient at the output"],

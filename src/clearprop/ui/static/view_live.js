@@ -96,13 +96,10 @@ export class LiveView {
 // What the picture cannot say by itself.
 function noteOf({ points: { validation }, surface }) {
   const fixed = Object.entries(surface.fixed);
-  const others =
-    fixed.length === 1
-      ? [`${fixed[0][0]} is `, number(fixed[0][1]), "."]
-      : fixed.length
-        ? [`The other ${fixed.length} columns are at their medians.`]
-        : [];
-  return [...(validation.some(Boolean) ? ["Hollow points: validation rows. "] : []), ...others];
+  const said = validation.some(Boolean) ? ["Hollow points: validation rows. "] : [];
+  if (fixed.length === 1) said.push(`${fixed[0][0]} is `, number(fixed[0][1]), ".");
+  else if (fixed.length) said.push(`The other ${fixed.length} columns are at their medians.`);
+  return said;
 }
 
 const scale = (low, middle, high) => [
@@ -227,7 +224,7 @@ function surfacePicture(answer, problem) {
     label:
       `${surface.kind === "value" ? "Prediction" : "Probability of the classes"} ` +
       `by ${surface.x_name} and ${surface.y_name}, with ${answer.points.x.length} rows`,
-    tables: [
+    tables: () => [
       [
         `${said[surface.kind]} at ${surface.y_name} (down) and ${surface.x_name} (across)`,
         [surface.y_name, ...surface.x.map((value) => el("th", { scope: "col", class: "number" }, number(value, 3)))],
