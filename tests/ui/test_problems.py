@@ -92,12 +92,12 @@ def test_a_table_becomes_scaled_columns_with_names_and_keeps_its_texts():
     assert problem.classes == ("old", "young")
     assert problem.loss == cp.BinaryCrossEntropy()
     assert (problem.n_rows, problem.n_validation) == (32, 8)
-    assert set(problem.raw) == {"age", "town"}
-    for row, text in enumerate(problem.raw["age"]):
+    assert set(problem.raw.columns) == {"age", "town"}
+    for row, text in enumerate(problem.raw.text("age")):
         assert problem.y[row] == (float(text) <= 50)
     assert numpy.median(problem.inputs[0][: problem.n_rows, 0]) == 0.0  # scaled by the rows to train on
     other = source.problem(0.0, 1)
-    assert other.raw["age"] != problem.raw["age"]
+    assert other.raw.text("age") != problem.raw.text("age")
 
 
 def test_numbers_are_learned_scaled_and_shown_as_they_are():
@@ -106,7 +106,7 @@ def test_numbers_are_learned_scaled_and_shown_as_they_are():
     assert problem.classes is None
     assert problem.loss == cp.SquaredError()
     shown = problem.unscale(problem.y)
-    assert numpy.allclose(shown, [1000.0 * float(text) for text in problem.raw["age"]], rtol=1e-12)
+    assert numpy.allclose(shown, [1000.0 * float(text) for text in problem.raw.text("age")], rtol=1e-12)
     assert abs(problem.y[: problem.n_rows].mean()) < 1e-12
 
 

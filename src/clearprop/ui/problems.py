@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol
 import numpy
 
 from clearprop.engines import Batch, sparse
+from clearprop.estimators.tables.table import Table
 from clearprop.layers import Dense, Layer
 from clearprop.losses import BinaryCrossEntropy, CrossEntropy, Hinge, Loss
 from clearprop.network import Network
@@ -57,8 +58,8 @@ class Problem:
         Type of its numbers.
     built_in : bool
         Whether it comes with the package.
-    raw : mapping of str to list
-        The user's own columns, as they stood in the table; empty where the network reads the rows as they are.
+    raw : Table or None
+        The user's own columns; None where the network reads the rows as they are.
     scale, center : float
         What the network learns is (target - center) / scale.
     network : Network or None
@@ -78,7 +79,7 @@ class Problem:
     n_outputs: int
     dtype: Any
     built_in: bool
-    raw: dict[str, list[Any]]
+    raw: Table | None
     scale: float = 1.0
     center: float = 0.0
     network: Network | None = None
@@ -140,7 +141,7 @@ def distinct(names: Iterable[str]) -> tuple[str, ...]:
 
 def dense(x: Array) -> Array:
     """Return an input as a matrix with one row a row, sparse or not."""
-    return x.toarray() if sparse(x) else x.reshape(len(x), -1)
+    return x.toarray() if sparse(x) else x.reshape(len(x), math.prod(x.shape[1:]))
 
 
 class Source(Protocol):
@@ -200,7 +201,8 @@ class PlaneSet:
         n_rows = N_POINTS - round(VALIDATION * N_POINTS)
         return Problem(
             self.name, self.title, "classification", "class", ("x1", "x2"), (0, 1), (points[order],),
-            labels[order].astype(numpy.float64), n_rows, BinaryCrossEntropy(), 1, numpy.dtype(numpy.float64), True, {},
+            labels[order].astype(numpy.float64), n_rows, BinaryCrossEntropy(), 1, numpy.dtype(numpy.float64), True,
+            None,
         )  # fmt: skip
 
 
@@ -251,7 +253,7 @@ class Digits:
         return Problem(
             self.name, self.title, "classification", "digit", names, tuple(range(10)),
             (x[order].astype(numpy.float32),), labels[order], len(kept), CrossEntropy(), 10,
-            numpy.dtype(numpy.float32), True, {},
+            numpy.dtype(numpy.float32), True, None,
         )  # fmt: skip
 
 

@@ -90,7 +90,7 @@ class UserTable:
         return Problem(
             self.name, self.title, self.task, self.target, tuple(columns),
             None if labels is None else tuple(labels.tolist()), (x,), y, len(kept), loss, n_outputs,
-            numpy.dtype(numpy.float32), False, raw_columns(rows), scale, center,
+            numpy.dtype(numpy.float32), False, rows, scale, center,
         )  # fmt: skip
 
     def _loss(self, labels: Array | None) -> Loss:
@@ -156,7 +156,7 @@ class SavedModel:
             self.name, self.title, "regression" if self.classes is None else "classification", self.target,
             distinct(self.columns), None if self.classes is None else tuple(self.classes), inputs, self.y[order],
             len(kept), self.network.loss_function, self.network.graph.output.shape[0], self.network.dtype, False,
-            {} if self.rows is None else raw_columns(self.rows.take(order)), self.scale, self.center, self.network,
+            None if self.rows is None else self.rows.take(order), self.scale, self.center, self.network,
         )  # fmt: skip
 
 
@@ -170,8 +170,3 @@ def split(n_rows: int, classes: Array | None, seed: int) -> tuple[Array, Array]:
         return kept, held_out
     held_out = spare_classes(held_out, classes)
     return numpy.setdiff1d(everything, held_out), held_out
-
-
-def raw_columns(table: Table) -> dict[str, list[Any]]:
-    """Return the columns of a table as texts, as they stood there."""
-    return {name: table.text(name) for name in table.columns}

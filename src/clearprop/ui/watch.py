@@ -125,7 +125,7 @@ def watched_problem(
     return Problem(
         "watched", f"your program's rows{shown}", "classification" if numbered else "regression", "y",
         names or tuple(f"x{number}" for number in range(1, sum(widths) + 1)), known, inputs, target,
-        parts[0].n_rows, loss, n_outputs, net.dtype, False, {},
+        parts[0].n_rows, loss, n_outputs, net.dtype, False, None,
     )  # fmt: skip
 
 

@@ -92,6 +92,13 @@ class Look:
             raise ArgumentError(f"row must be from 0 to {self.problem.n_all - 1}, got {number}.")
         return self.batch.take(slice(number, number + 1))
 
+    def texts(self, rows: Array) -> dict[str, list[str]]:
+        """Return the user's own columns of some rows, as they stood in the table; none where the network reads them."""
+        if self.problem.raw is None:
+            return {}
+        table = self.problem.raw.take(rows)  # the texts of all rows of a long table would take seconds
+        return {name: table.text(name) for name in table.columns}
+
     def matrix(self, inputs: tuple[Array, ...]) -> Array:
         """Return the columns of all inputs side by side, float64."""
         return numpy.concatenate([dense(x).astype(numpy.float64) for x in inputs], axis=1)

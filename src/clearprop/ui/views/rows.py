@@ -56,24 +56,26 @@ def data(look: Look, order: str, offset: int, limit: int, part: str) -> dict[str
         places = numpy.argsort(-losses, kind="stable")  # what is not finite comes last
     classes = problem.classes
     probability = None if classes is None else look.probability(prediction)
-    matrix = None if problem.raw else look.matrix(batch.inputs)
+    shown = places[offset : offset + limit]
+    texts = look.texts(first + shown)
+    values = list(zip(*texts.values(), strict=True)) if texts else look.matrix(batch.take(shown).inputs)
     rows = [
         {
             "row": first + place,
-            "values": [values[first + place] for values in problem.raw.values()] if matrix is None else matrix[place],
+            "values": values[number],
             "target": label(look, truth[place]),
             "prediction": label(look, decided[place]),
             "probabilities": None if probability is None else probability[place],
             "loss": losses[place],
             "right": None if classes is None else bool(truth[place] == decided[place]),
         }
-        for place in places[offset : offset + limit].tolist()
+        for number, place in enumerate(shown.tolist())
     ]
     names = ("accuracy",) if problem.metric == "accuracy" else ("r2", "mae", "rmse")
     metrics = evaluate(names, loss, prediction, batch.target, batch.weight)
     metrics |= {name: metrics[name] * problem.scale for name in ("mae", "rmse") if name in metrics}
     return {
-        "columns": list(problem.raw or problem.columns),
+        "columns": list(texts or problem.columns),
         "total": len(losses),
         "rows": rows,
         "classes": classes,

@@ -7,6 +7,8 @@ import math
 from dataclasses import asdict
 from typing import Any
 
+import numpy
+
 from clearprop.engines import sparse
 from clearprop.errors import ArgumentError
 from clearprop.trace import NOTATIONS, Formula, Trace, TraceStep
@@ -37,7 +39,7 @@ def step(look: Look, row: int) -> dict[str, Any]:
         "row": row,
         "target": label(look, look.truth(batch.target)[0]),
         "values": dict(zip(problem.columns, look.matrix(batch.inputs)[0].tolist(), strict=True)),
-        "raw": {name: values[row] for name, values in problem.raw.items()} or None,
+        "raw": {name: text for name, [text] in look.texts(numpy.array([row])).items()} or None,
         "prediction": problem.unscale(trace.prediction[0]) if problem.task == "regression" else trace.prediction[0],
         "loss": trace.loss,
         "penalty": trace.penalty,
