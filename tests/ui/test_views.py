@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import json
+import weakref
 
 import numpy
 import pytest
@@ -15,6 +17,7 @@ from clearprop.ui import api
 from clearprop.ui.encoding import encode
 from clearprop.ui.live import LiveSession
 from clearprop.ui.views import Look, live
+from clearprop.ui.views.tracing import trace_of
 from clearprop.ui.watch import watched_problem
 
 
@@ -67,6 +70,14 @@ def test_the_walk_holds_the_numbers_of_the_trace(session, row, epoch):
     problem = session.current.problem
     assert walk["values"] == dict(zip(problem.columns, problem.inputs[0][row].tolist(), strict=True))
     assert walk["target"] == int(problem.y[row])
+
+
+def test_rows_that_were_looked_at_before_are_not_held_in_memory(session):
+    run = session.current
+    look = Look(run.problem, run.network, run.present.state, run.optimizer)
+    traces = [weakref.ref(trace_of(look, row)) for row in range(5)]
+    gc.collect()
+    assert [trace() is not None for trace in traces] == [False, False, False, True, True]
 
 
 def test_rows_and_columns_have_their_names(digits):

@@ -23,7 +23,7 @@ SIDE = 32  # rows and columns of a window
 MAX_TERMS = 200  # of an explanation
 
 
-@functools.lru_cache(maxsize=8)  # a row is asked about many times
+@functools.lru_cache(maxsize=2)  # a row is asked about many times, and a trace is several times as large as its network
 def trace_of(look: Look, row: int) -> Trace:
     """Return the trace of one row, with the update that the run's optimizer would make of it next."""
     batch = look.row(row)
