@@ -201,6 +201,23 @@ def test_the_diagram_shows_weights_between_the_units_that_are_shown(digits):
         assert edge["weights"] == weights[numpy.ix_(shown[edge["from"]], shown[edge["to"]])].tolist()
 
 
+@pytest.mark.parametrize("block", [cp.rnn, cp.lstm, cp.gru])
+def test_the_diagram_of_a_recurrent_network_shows_its_layers(block):
+    net = cp.Network(cp.Dense(2)(block(cp.Input((4, 3)), 5)), loss=cp.CrossEntropy(), dtype=numpy.float64)
+    X = numpy.random.default_rng(0).normal(size=(6, 4, 3))
+    problem = watched_problem(net, net.batch(X, [0, 1, 0, 1, 0, 1]), None, None, None)
+    found = live(Look(problem, net, cp.TrainState(net.vector, net.buffer_vector), None), None, None)
+    trace = net.trace(X, [0, 1, 0, 1, 0, 1])
+    layers = {layer["name"]: layer for layer in found["diagram"]["layers"]}
+    assert set(layers) >= {node.name for node in net.graph.nodes if isinstance(node.layer, cp.Dense)}
+    for name, layer in layers.items():
+        assert len(layer["mean"]) == len(layer["shown"])
+        sliced = layer["n_units"] > 5  # the gates of LSTM and GRU, side by side, before their activations
+        if sliced and f"{name}.a" in trace:
+            assert numpy.allclose(layer["mean"], trace[f"{name}.a"].mean(axis=0)[layer["shown"]], rtol=1e-12)
+    assert found["surface"] is not None
+
+
 def test_one_column_has_no_surface():
     net = cp.Network([cp.Dense(1)], inputs=1)
     problem = watched_problem(net, net.batch([[1.0], [2.0]], [1.0, 2.0]), None, None, None)
