@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 import json
 import math
 from typing import Any
@@ -78,12 +79,18 @@ def to_dataframe(trace: Record) -> Any:
     except ImportError as error:
         raise MissingExtraError("to_dataframe needs pandas, which is not installed; run pip install pandas.") from error
     phases = _phases(trace)
-    rows = [
-        (name, split_name(name)[0], phases[name], tuple(map(int, cell)), float(value))
-        for name in trace
-        for cell, value in numpy.ndenumerate(_dense(trace[name]))
-    ]
-    return pandas.DataFrame(rows, columns=["quantity", "node", "phase", "cell", "value"])
+    arrays = {name: _dense(trace[name]) for name in trace}
+    where = [(name, split_name(name)[0], phases[name]) for name in arrays]
+    frame = pandas.DataFrame(where, columns=["quantity", "node", "phase"])
+    places = numpy.repeat(numpy.arange(len(arrays)), [array.size for array in arrays.values()])
+    return (
+        frame.take(places)
+        .assign(
+            cell=[cell for array in arrays.values() for cell in itertools.product(*map(range, array.shape))],
+            value=numpy.concatenate([array.ravel().astype(numpy.float64) for array in arrays.values()]),
+        )
+        .reset_index(drop=True)
+    )
 
 
 def _phases(trace: Record) -> dict[str, str]:
