@@ -121,6 +121,13 @@ def test_only_what_is_off_is_dead(layer, dies):
     assert ("saturated units" in kinds(diagnosis)) == (not dies)  # each is nearly or wholly flat that far out
 
 
+@pytest.mark.parametrize("block", [cp.rnn, cp.lstm, cp.gru])
+def test_the_zeros_that_a_recurrent_network_starts_from_are_not_dead(block):
+    net = cp.Network(cp.Dense(1)(block(cp.Input((3, 2)), 4)))
+    diagnosis = net.diagnose(numpy.random.default_rng(0).normal(size=(8, 3, 2)), numpy.zeros(8), optimizer=STILL)
+    assert not {"dead units", "saturated units"} & set(kinds(diagnosis))
+
+
 def test_units_of_images_are_numbered_in_order():
     net = cp.Network([cp.ReLU(), cp.Flatten(), cp.Dense(1)], inputs=(2, 2, 2))
     X = numpy.ones((4, 2, 2, 2))

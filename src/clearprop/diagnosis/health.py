@@ -71,7 +71,8 @@ def unit_shares(
     """Return for each unit on how many of the rows it is off, and on how many it is flat.
 
     Off is h = 0 with f'(a) = 0, as for a ReLU below 0; flat is a slope f'(a) whose size is below 5 % of its maximum.
-    The maximum is taken from the box itself, of its slopes at a from -10 to 10 and on the rows at hand.
+    The maximum is taken from the box itself, of its slopes at a from -10 to 10 and on the rows at hand. Where it is 0,
+    as for the zeros that a recurrent network starts from, there is nothing that a unit could lose: none is off or flat.
 
     Parameters
     ----------
@@ -88,9 +89,9 @@ def unit_shares(
         Shares from 0 to 1.
     """
     h, slope = (array.reshape(len(array), -1) for array in (output, numpy.abs(derivative)))
-    off = ((h == 0) & (slope == 0)).mean(axis=0)
     seen = slope.max(axis=0 if parameters else None, initial=0.0)
     steepest = numpy.fmax(_steepest(layer, parameters or {}, output.shape[1:]), seen)
+    off = ((h == 0) & (slope == 0) & (steepest > 0)).mean(axis=0)
     flat = (slope < FLAT * steepest).mean(axis=0)
     return off, flat
 
