@@ -42,7 +42,14 @@ const marked = (epoch) =>
         },
       ];
 
-const whole = { title: { text: "epoch" }, rangemode: "tozero", tickformat: "d" };
+const FEW = 8; // epochs that have a tick each; plotly would put some between them
+
+const epochs = (runs) => ({
+  title: { text: "epoch" },
+  rangemode: "tozero",
+  tickformat: "d",
+  dtick: Math.max(...runs.map(({ curve }) => curve.epoch.at(-1) ?? 0)) < FEW ? 1 : null,
+});
 
 const rows = (runs, columns) =>
   runs.flatMap(({ title, curve }) =>
@@ -69,7 +76,7 @@ export function lossCurve(runs, epoch) {
   const last = runs[0]?.curve.loss.at(-1);
   return {
     traces,
-    layout: { xaxis: whole, yaxis: { rangemode: "tozero" }, showlegend: traces.length > 1, shapes: marked(epoch) },
+    layout: { xaxis: epochs(runs), yaxis: { rangemode: "tozero" }, showlegend: traces.length > 1, shapes: marked(epoch) },
     label: several ? `Loss of ${runs.length} runs by epoch` : `Loss by epoch, now ${last}`,
     tables: () => [
       [
@@ -87,7 +94,11 @@ export function metricCurve(runs, epoch) {
   const traces = runs.map(({ curve }) => line(curve, curve.metrics, name, colour("positive"), "solid"));
   return {
     traces,
-    layout: { xaxis: whole, yaxis: metric === "accuracy" ? { tickformat: ".0%" } : {}, shapes: marked(epoch) },
+    layout: {
+      xaxis: epochs(runs),
+      yaxis: metric === "accuracy" ? { tickformat: "~%", rangemode: "tozero" } : {},
+      shapes: marked(epoch),
+    },
     label: `${name} by epoch, now ${runs[0].curve.metrics.at(-1)}`,
     tables: () => [[`${name} by epoch`, ["Epoch", name], rows(runs, [(curve) => curve.metrics])]],
   };

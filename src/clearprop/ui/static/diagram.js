@@ -4,7 +4,8 @@ import { svg, el, format } from "clearprop/dom.js";
 
 const TOP = 30,
   BOTTOM = 26,
-  SIDE = 40; // around the units, in pixels
+  SIDE = 48; // around the units, in pixels
+const CHARACTER = 6.2; // pixels of one, about
 const WIDEST = 4.5; // line
 
 // What stands for weights that are no matrix between two layers, such as filters, or have boxes in between.
@@ -40,6 +41,7 @@ export class Diagram {
     const place = new Map(layers.map((layer, i) => [layer.name, i]));
     const x = (i) => (layers.length > 1 ? SIDE + (i * (width - 2 * SIDE)) / (layers.length - 1) : width / 2);
     const room = height - TOP - BOTTOM;
+    const named = spread(layers, (x(1) - x(0)) / CHARACTER);
     const y = (layer, unit) =>
       TOP + room / 2 + (unit - (layer.shown.length - 1) / 2) * Math.min(room / layer.shown.length, 56);
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
@@ -60,7 +62,7 @@ export class Diagram {
           x(i),
           (unit) => y(layer, unit),
           Math.max(Math.min(room / layer.shown.length / 2 - 2, 12), 4),
-          height,
+          named.has(i) ? height : null,
         ),
       ),
     );
@@ -93,6 +95,7 @@ export class Diagram {
     );
   }
 
+  // A layer's units, with what it is called where `height` leaves room for that.
   column(layer, x, y, radius, height) {
     const largest = Math.max(...layer.mean.map((mean) => Math.abs(Number(mean))).filter(Number.isFinite), 1e-12);
     const text = (content, at) => {
@@ -113,20 +116,21 @@ export class Diagram {
       );
       return node;
     });
-    const hidden = layer.n_units - layer.shown.length;
-    return svg(
-      "g",
-      {},
-      text(layer.name, 14),
-      ...units,
-      text(
-        hidden
-          ? `${layer.shown.length} of ${layer.n_units} units`
-          : `${layer.n_units} ${layer.n_units === 1 ? "unit" : "units"}`,
-        height - 6,
-      ),
-    );
+    return svg("g", {}, ...units, height && text(layer.name, 14), height && text(sizeOf(layer), height - 6));
   }
+}
+
+function sizeOf({ n_units, shown }) {
+  if (n_units > shown.length) return `${shown.length} of ${n_units} units`;
+  return `${n_units} ${n_units === 1 ? "unit" : "units"}`;
+}
+
+// The layers to name: as many as there is room for, `gap` characters from one to the next, and the last one always.
+function spread(layers, gap) {
+  const longest = Math.max(...layers.flatMap((layer) => [layer.name.length, sizeOf(layer).length]));
+  const stride = Math.ceil((longest + 1) / gap);
+  const last = layers.length - 1;
+  return new Set(layers.map((_, i) => i).filter((i) => i === last || (i % stride === 0 && i + stride <= last)));
 }
 
 // The mean outputs that the picture shows, as rows of a table.

@@ -41,6 +41,9 @@ const ICONS = {
 export const icon = (name) =>
   svg("svg", { viewBox: "0 0 16 16", class: "icon", "aria-hidden": "true" }, svg("path", { d: ICONS[name] }));
 
+// The beginning of a text of a data set, which may be as long as a book.
+export const shorten = (text, most = 60) => (text.length > most ? `${text.slice(0, most - 1)}\u2026` : text);
+
 const toNumber = (value) => (typeof value === "string" ? Number(value) : value);
 const minus = (text) => text.replaceAll("-", "\u2212");
 

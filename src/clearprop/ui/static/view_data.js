@@ -129,8 +129,9 @@ export class DataView {
         ? el("td", {}, picture(answer.columns, values, 28))
         : values
             .slice(0, MOST_COLUMNS)
-            .map((value) => (typeof value === "number" ? number(value) : el("td", {}, text(value))));
-    const head = (name, isNumber) => el("th", { scope: "col", class: isNumber ? "number" : null }, name);
+            .map((value) => (typeof value === "number" ? number(value) : el("td", { title: value }, text(value))));
+    const head = (name, isNumber) =>
+      el("th", { scope: "col", class: isNumber ? "number" : null, title: name }, name);
     const text = (value) => (typeof value === "number" ? format(value) : String(value ?? "\u2013"));
     const number = (value) => el("td", { class: "number", "data-value": exact(value) }, text(value));
     const made = table(

@@ -3,11 +3,24 @@
 import { Chart, SYMBOLS, classColour, colour, escape, mix, withTable } from "clearprop/chart.js";
 import { hasMetric, lossCurve, metricCurve, nameOfMetric } from "clearprop/curves.js";
 import { Diagram, lineLegend, meanRows, weightRows } from "clearprop/diagram.js";
-import { el, exact, field, format, number, percent, select, setOptions, setText, table } from "clearprop/dom.js";
+import {
+  el,
+  exact,
+  field,
+  format,
+  number,
+  percent,
+  select,
+  setOptions,
+  setText,
+  shorten,
+  table,
+} from "clearprop/dom.js";
 import { SettingsForm } from "clearprop/settings.js";
 
 const DIAGRAM_HEIGHT = 336;
 const CURVE_HEIGHT = 186;
+const MOST_NAMED = 20; // classes in a legend; those of more are read where the pointer is
 
 export class LiveView {
   constructor(section, page) {
@@ -50,7 +63,7 @@ export class LiveView {
     const { page } = this;
     this.form.update();
     const { problem } = page.state;
-    const columns = problem.columns.map((name) => [name, name]);
+    const columns = problem.columns.map((name) => [name, shorten(name)]);
     for (const axis of this.axes) setOptions(axis, columns);
     if (this.problem !== problem.name) this.chosen = null; // the server proposes columns
     this.problem = problem.name;
@@ -68,7 +81,7 @@ export class LiveView {
     setText(this.reason, surface ? "" : (answer.surface_reason ?? "There is nothing to draw."));
     this.diagram.show(answer.diagram);
     this.network.refreshTable();
-    this.note.replaceChildren(el("span", {}, surface ? noteOf(answer) : ""));
+    this.note.replaceChildren(el("span", {}, surface ? noteOf(answer, problem) : ""));
     await Promise.all([surface && this.surface.draw(() => surfacePicture(answer, problem)), ...this.drawCurves()]);
   }
 
@@ -94,10 +107,12 @@ export class LiveView {
 }
 
 // What the picture cannot say by itself.
-function noteOf({ points: { validation }, surface }) {
+function noteOf({ points: { validation }, surface }, { classes }) {
   const fixed = Object.entries(surface.fixed);
-  const said = validation.some(Boolean) ? ["Hollow points: validation rows. "] : [];
-  if (fixed.length === 1) said.push(`${fixed[0][0]} is `, number(fixed[0][1]), ".");
+  const said = [];
+  if (classes?.length > MOST_NAMED) said.push(`${classes.length} classes: point at a row to read its own. `);
+  if (validation.some(Boolean)) said.push("Hollow points: validation rows. ");
+  if (fixed.length === 1) said.push(`${shorten(fixed[0][0])} is `, number(fixed[0][1]), ".");
   else if (fixed.length) said.push(`The other ${fixed.length} columns are at their medians.`);
   return said;
 }
@@ -167,7 +182,7 @@ function points(answer, problem) {
       return {
         type: "scatter",
         mode: "markers",
-        name: escape(name ?? (validation ? "validation" : "rows")),
+        name: escape(shorten(String(name ?? (validation ? "validation" : "rows")))),
         showlegend: !validation && name !== null,
         legendgroup: String(i),
         x: rows.map((row) => at.x[row]),
@@ -176,7 +191,7 @@ function points(answer, problem) {
         text: rows.map((row) =>
           escape(
             `${name === null ? format(at.target[row]) : name}: ` +
-              `${surface.x_name} ${format(at.x[row])}, ${surface.y_name} ${format(at.y[row])}`,
+              `${shorten(surface.x_name)} ${format(at.x[row])}, ${shorten(surface.y_name)} ${format(at.y[row])}`,
           ),
         ),
         marker: {
@@ -200,7 +215,11 @@ function points(answer, problem) {
 function surfacePicture(answer, problem) {
   const { points: at, surface } = answer;
   const names = problem.classes ?? [];
-  const said = { classes: "Most probable class and its probability", binary: `Probability of ${names[1]}`, value: "Prediction" };
+  const said = {
+    classes: "Most probable class and its probability",
+    binary: `Probability of ${names[1]}`,
+    value: "Prediction",
+  };
   const shown = (i, j) =>
     surface.kind === "classes"
       ? el(
@@ -210,15 +229,20 @@ function surfacePicture(answer, problem) {
         )
       : surface.z[i][j];
   const meant = (value) => (problem.classes ? String(names[value]) : value);
-  const range = (values) => ({ range: [values[0], values.at(-1)] });
+  const axis = (name, values) => ({
+    title: { text: escape(shorten(name)) },
+    range: [values[0], values.at(-1)],
+    zeroline: false,
+    showgrid: false,
+  });
   return {
     traces: points(answer, problem),
     ground: heatmap(answer, names.length),
     layout: {
-      showlegend: names.length > 0,
+      showlegend: names.length > 0 && names.length <= MOST_NAMED,
       legend: { title: { text: escape(problem.target) } },
-      xaxis: { title: { text: escape(surface.x_name) }, zeroline: false, showgrid: false, ...range(surface.x) },
-      yaxis: { title: { text: escape(surface.y_name) }, zeroline: false, showgrid: false, ...range(surface.y) },
+      xaxis: axis(surface.x_name, surface.x),
+      yaxis: axis(surface.y_name, surface.y),
       uirevision: problem.name,
     },
     label:

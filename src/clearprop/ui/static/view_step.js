@@ -1,7 +1,7 @@
 // Step: one row's way through the network and back, quantity by quantity, cell by cell.
 
 import { CellPanel } from "clearprop/cell_panel.js";
-import { el, exact, field, format, number, percent, select, setOptions, setText } from "clearprop/dom.js";
+import { el, exact, field, format, number, percent, select, setOptions, setText, shorten } from "clearprop/dom.js";
 import { isPicture, picture } from "clearprop/picture.js";
 import { math } from "clearprop/formula.js";
 import { Matrix } from "clearprop/matrix.js";
@@ -12,7 +12,7 @@ const MOST_VALUES = 8; // of a row, in the line above the steps; some of them wh
 const SOME_VALUES = 4;
 
 // A value, or a text of the user's: one that is written from the right leaves what stands around it in its place.
-const isolated = (value) => el("bdi", {}, typeof value === "number" ? number(value) : value);
+const isolated = (value) => el("bdi", {}, typeof value === "number" ? number(value) : shorten(String(value)));
 
 export class StepView {
   constructor(section, page) {
