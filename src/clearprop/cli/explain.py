@@ -91,8 +91,7 @@ def run(arguments: Sequence[str]) -> int:
             whole["quantities"] = [q for q in whole["quantities"] if q["name"].partition(".")[0] == options.layer]
         names = [list(names) for names in found.names]
         checked = {name: plain(error) for name, error in errors.items()}
-        json.dump({**about, "columns": names, **whole, "errors": checked}, sys.stdout, allow_nan=False)
-        print()
+        print(json.dumps({**about, "columns": names, **whole, "errors": checked}, allow_nan=False))
     elif options.html is None:
         print(_heading(about))
         _show(trace, steps, options.notation, errors)
