@@ -152,3 +152,13 @@ def test_classes_that_exclude_one_another_are_one_output():
     net, rows, y = chain()
     with pytest.raises(cp.ArgumentError, match=r"output must be below 1, .* drawn together, as output 0"):
         cp.DecisionSliceDisplay.from_network(net, rows, y, output=1)
+
+
+@pytest.mark.parametrize("n_classes", [16, 40])
+def test_the_legend_names_as_many_classes_as_there_is_room_for(n_classes):
+    net = cp.Network([cp.Dense(n_classes)], inputs=3, loss=cp.CrossEntropy())
+    display = cp.DecisionSliceDisplay.from_network(net, X, numpy.arange(60) % n_classes)
+    legend, more = display.ax_.get_legend(), ["and 24 more"] if n_classes == 40 else []
+    assert [text.get_text() for text in legend.get_texts()] == [*map(str, range(16)), *more]
+    display.figure_.canvas.draw()
+    assert legend.get_window_extent().y0 > display.ax_.get_window_extent().y0

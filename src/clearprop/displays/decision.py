@@ -17,6 +17,7 @@ __all__ = ["DecisionSliceDisplay"]
 
 Array = Any
 MAX_POINTS = 500
+MAX_NAMED = 16  # classes in the legend, for which there is room
 MARKERS = "osD^vPX*"
 
 
@@ -276,13 +277,18 @@ class DecisionSliceDisplay(Display):
             for place in numpy.unique(winner)[1:]:
                 lead = self.response[..., place] - numpy.delete(self.response, place, axis=2).max(axis=2)
                 ax.contour(self.x0, self.x1, lead, levels=[0.0], colors="white", linewidths=1.5)
+        dots: list[Any] = []
         for place, name in enumerate(classes):
             own = points[target == place] if len(points) else points
-            ax.scatter(
+            dots.append(ax.scatter(
                 *own.T, marker=MARKERS[place % len(MARKERS)], color=colours[place % len(colours)], s=26.0,
                 edgecolor="white", linewidth=0.7, label=label(str(name), 14),
-            )  # fmt: skip
-        ax.legend(loc="upper right", fontsize=9.0, frameon=True, framealpha=0.85, edgecolor="white", ncols=1)
+            ))  # fmt: skip
+        if len(dots) > MAX_NAMED:
+            dots[MAX_NAMED:] = ax.plot([], [], " ", label=f"and {len(dots) - MAX_NAMED} more")
+        ax.legend(
+            handles=dots, loc="upper right", fontsize=9.0, frameon=True, framealpha=0.85, edgecolor="white", ncols=1
+        )
 
 
 def _faint(colours: Any) -> Any:
