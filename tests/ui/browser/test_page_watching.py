@@ -7,6 +7,8 @@ from page_actions import VIEWS, show
 from playwright.sync_api import BrowserContext, expect
 
 import clearprop as cp
+from clearprop.ui.live import LiveSession
+from clearprop.ui.server import PageServer
 
 
 def test_a_training_is_watched_paused_and_ended_from_the_page(context: BrowserContext, watched) -> None:
@@ -32,6 +34,20 @@ def test_a_training_is_watched_paused_and_ended_from_the_page(context: BrowserCo
         expect(page.locator("#figure-status")).to_have_text("Finished")
         training.join()
         assert watched.complaints == []
+
+
+def test_another_address_in_the_same_tab_is_heeded(context: BrowserContext, session: LiveSession, server) -> None:
+    page = context.new_page()
+    page.goto(server.address)
+    expect(page.locator("body")).to_contain_text("the token is missing or wrong")
+    page.goto(server.url)
+    expect(page.locator("#figure-epoch")).to_have_attribute("data-value", "0")
+    with PageServer(session, port=0) as other:  # as if the program were begun anew on the same port
+        page.goto(f"{server.address}#{other.url.partition('#')[2]}&view=data")
+        expect(page.locator("body")).to_contain_text("the token is missing or wrong")
+        page.goto(server.url)
+        expect(page.locator("#figure-epoch")).to_have_attribute("data-value", "0")
+        assert "token" not in page.url
 
 
 def test_a_page_that_is_opened_early_waits_for_the_training(context: BrowserContext) -> None:

@@ -16,6 +16,23 @@ export class ApiError extends Error {
 
 export const recorded = () => entries !== null;
 
+// Take the token out of the address; return whether there was one.
+function takeToken() {
+  const found = /(?:^#|&)token=([\w-]{1,200})/.exec(location.hash);
+  if (!found) return false;
+  sessionStorage.setItem(KEY, found[1]);
+  const rest = location.hash.replace(/(^#|&)token=[\w-]+&?/, "$1");
+  history.replaceState(null, "", location.pathname + (rest === "#" ? "" : rest));
+  return true;
+}
+
+// An address with another token, such as that of a program begun anew, does not load the page by itself.
+function onAddress(event) {
+  if (!takeToken()) return;
+  event.stopImmediatePropagation();
+  location.reload();
+}
+
 // Take the token out of the address, or read the recording that the file carries.
 export async function open() {
   const recording = document.getElementById("recording");
@@ -23,12 +40,8 @@ export async function open() {
     entries = await readRecording(recording.textContent.trim());
     return;
   }
-  const found = /(?:^#|&)token=([\w-]{1,200})/.exec(location.hash);
-  if (found) {
-    sessionStorage.setItem(KEY, found[1]);
-    const rest = location.hash.replace(/(^#|&)token=[\w-]+&?/, "$1");
-    history.replaceState(null, "", location.pathname + (rest === "#" ? "" : rest));
-  }
+  takeToken();
+  addEventListener("hashchange", onAddress);
   token = sessionStorage.getItem(KEY);
 }
 
