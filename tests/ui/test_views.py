@@ -218,6 +218,14 @@ def test_the_diagram_of_a_recurrent_network_shows_its_layers(block):
     assert found["surface"] is not None
 
 
+@pytest.mark.parametrize("loss", [cp.SquaredError(), cp.BinaryCrossEntropy()])
+def test_of_several_numbers_the_first_is_named(loss):
+    net = cp.Network([cp.Dense(2)], inputs=1, loss=loss)
+    problem = watched_problem(net, net.batch([[1.0], [2.0]], [[1.0, 1.0], [0.0, 1.0]]), None, None, None)
+    assert problem.target == "y[0]"
+    assert problem.task == "regression"
+
+
 def test_one_column_has_no_surface():
     net = cp.Network([cp.Dense(1)], inputs=1)
     problem = watched_problem(net, net.batch([[1.0], [2.0]], [1.0, 2.0]), None, None, None)

@@ -123,7 +123,8 @@ def watched_problem(
         known = tuple(range(n_classes)) if classes is None or len(classes) != n_classes else tuple(_plain(classes))
     shown = f" (the first {limit} of {rows.n_rows})" if rows.n_rows > limit else ""
     return Problem(
-        "watched", f"your program's rows{shown}", "classification" if numbered else "regression", "y",
+        "watched", f"your program's rows{shown}", "classification" if numbered else "regression",
+        "y" if numbered or n_outputs == 1 else "y[0]",  # views of rows show the first of several numbers
         names or tuple(f"x{number}" for number in range(1, sum(widths) + 1)), known, inputs, target,
         parts[0].n_rows, loss, n_outputs, net.dtype, False, None,
     )  # fmt: skip

@@ -133,7 +133,7 @@ function facts({ problem, network, settings }) {
     ["Rows", `${format(problem.n_rows)} to train on${held}`],
     ["Target", `${problem.target} (${problem.task})`],
     ["Network", network.nodes.map((node) => `${node.box}${size(node)}`).join(", ")],
-    ["Parameters", `${format(network.n_parameters)}, ${network.dtype}`],
+    ["Parameters", `${network.n_parameters.toLocaleString("en")}, ${network.dtype}`],
     ["Loss", network.loss],
     ["Optimizer", settings.optimizer],
     ["Learning rate", settings.learning_rate],
