@@ -159,3 +159,14 @@ def test_a_network_without_fitting_columns_is_refused(fails, folder, flowers):
         3, "explain", "net.clearprop", flowers, "--row", "0", "--target", "sepal_length",
         says="flowers.csv has 4 columns beside 'sepal_length', but the network reads rows of shape (5,)",
     )  # fmt: skip
+
+
+def test_a_network_for_images_reads_the_columns_row_by_row(clearprop, folder):
+    cp.Network([cp.Conv2D(1, 2), cp.Flatten()], inputs=(1, 2, 2)).save("images.clearprop")
+    (folder / "images.csv").write_text("p00,p01,y,p10,p11\n1,2,0,3,4\n5,6,1,7,8\n")
+    given = ("explain", "images.clearprop", "images.csv", "--row", "1", "--target", "y")
+    code, out, err = clearprop(*given, "--json")
+    assert code == 0, err
+    values = {quantity["name"]: quantity["values"] for quantity in json.loads(out)["quantities"]}
+    assert values["input_1.x"] == [[[[5.0, 6.0], [7.0, 8.0]]]]
+    assert clearprop(*given, "--html", "images.html")[0] == 0

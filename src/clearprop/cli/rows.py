@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -61,8 +62,8 @@ class ModelRows:
 def model_rows(model: Network | StoredModel, table: Table, target: str | None) -> ModelRows:
     """Return the rows of a table that have a target; `target` is its column, if the model does not know it.
 
-    A network reads all other columns of the table, in their order, as numbers. It knows no names of classes: texts
-    stand for the class numbers 0, 1, ... in alphabetical order.
+    A network reads all other columns of the table, in their order, as numbers; those of an image row by row. It knows
+    no names of classes: texts stand for the class numbers 0, 1, ... in alphabetical order.
     """
     if isinstance(model, StoredModel):
         column = model.one_target(target)
@@ -96,13 +97,14 @@ def as_network_rows(model: Network | StoredModel, rows: ModelRows) -> NetworkRow
 def _network_rows(net: Network, table: Table, target: str, places: Array) -> ModelRows:
     names = [name for name in table.columns if name != target]
     shapes = [net.graph.nodes[place].shape for place in net.graph.inputs]
-    if shapes != [(len(names),)]:
+    if [math.prod(shape) for shape in shapes] != [len(names)]:
         wanted = " and ".join(str(shape) for shape in shapes)
         raise DataError(
             f"{table.source} has {len(names)} columns beside '{target}', but the network reads rows of shape {wanted}; "
             "give it a table with its columns alone, in their order."
         )
     X = numpy.stack([table.numbers(name, boolean=table.kind(name) == "boolean") for name in names], axis=1)
+    X = X.reshape(len(X), *shapes[0])
     if table.kind(target) != "category":
         return ModelRows(X, numbers(table, target), places, names)
     classes, y = numpy.unique(numpy.array(table.labels(target), dtype=object), return_inverse=True)
