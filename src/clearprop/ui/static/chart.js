@@ -185,10 +185,15 @@ export class Chart {
     const { l, r, t, b } = this.plot._fullLayout._size; // where Plotly has put the axes
     const bare = { visible: false, automargin: false };
     const axes = { xaxis: { ...xaxis, ...bare }, yaxis: { ...yaxis, ...bare } };
-    await library.react(this.ground, traces, { ...rest, ...axes, margin: { l, r, t, b }, showlegend: false }, {
-      ...CONFIG,
-      staticPlot: true,
-    });
+    await library.react(
+      this.ground,
+      traces,
+      { ...rest, ...axes, margin: { l, r, t, b }, showlegend: false },
+      {
+        ...CONFIG,
+        staticPlot: true,
+      },
+    );
   }
 
   resize() {
@@ -196,6 +201,10 @@ export class Chart {
   }
 
   makeTable() {
-    return this.make ? this.make().tables().map((item) => table(...item)) : el("p", {}, "Nothing to show yet.");
+    return this.make
+      ? this.make()
+          .tables()
+          .map((item) => table(...item))
+      : el("p", {}, "Nothing to show yet.");
   }
 }

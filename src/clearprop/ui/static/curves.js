@@ -76,7 +76,12 @@ export function lossCurve(runs, epoch) {
   const last = runs[0]?.curve.loss.at(-1);
   return {
     traces,
-    layout: { xaxis: epochs(runs), yaxis: { rangemode: "tozero" }, showlegend: traces.length > 1, shapes: marked(epoch) },
+    layout: {
+      xaxis: epochs(runs),
+      yaxis: { rangemode: "tozero" },
+      showlegend: traces.length > 1,
+      shapes: marked(epoch),
+    },
     label: several ? `Loss of ${runs.length} runs by epoch` : `Loss by epoch, now ${last}`,
     tables: () => [
       [

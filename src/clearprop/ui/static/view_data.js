@@ -130,8 +130,7 @@ export class DataView {
         : values
             .slice(0, MOST_COLUMNS)
             .map((value) => (typeof value === "number" ? number(value) : el("td", { title: value }, text(value))));
-    const head = (name, isNumber) =>
-      el("th", { scope: "col", class: isNumber ? "number" : null, title: name }, name);
+    const head = (name, isNumber) => el("th", { scope: "col", class: isNumber ? "number" : null, title: name }, name);
     const text = (value) => (typeof value === "number" ? format(value) : String(value ?? "\u2013"));
     const number = (value) => el("td", { class: "number", "data-value": exact(value) }, text(value));
     const made = table(
@@ -247,11 +246,7 @@ function spreadPicture({ edges, counts }) {
     layout: { xaxis: { title: { text: "residual" } }, yaxis: { title: { text: "rows" } } },
     label: "Histogram of residuals",
     tables: () => [
-      [
-        "Residuals by bin",
-        ["From and to", "Rows"],
-        counts.map((count, i) => [between(edges[i], edges[i + 1]), count]),
-      ],
+      ["Residuals by bin", ["From and to", "Rows"], counts.map((count, i) => [between(edges[i], edges[i + 1]), count])],
     ],
   };
 }

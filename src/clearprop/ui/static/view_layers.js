@@ -1,7 +1,20 @@
 // Layers: how the values and gradients are spread in each layer, how large the updates are, and which units do nothing.
 
 import { Chart, SYMBOLS, colour, mix, withTable } from "clearprop/chart.js";
-import { between, el, exact, field, format, number, percent, select, setOptions, setText, svg, table } from "clearprop/dom.js";
+import {
+  between,
+  el,
+  exact,
+  field,
+  format,
+  number,
+  percent,
+  select,
+  setOptions,
+  setText,
+  svg,
+  table,
+} from "clearprop/dom.js";
 
 const GRADIENTS = new Set(["delta", "dh", "dx"]);
 
