@@ -73,6 +73,16 @@ def test_a_training_is_a_run_with_the_numbers_of_its_reports(view):
     assert walk["loss"] == trace.loss
 
 
+def test_rows_count_by_their_weights(view):
+    weight, net = RANDOM.uniform(0.1, 5.0, size=60), network()
+    net.fit(X, Y, epochs=2, sample_weight=weight, callbacks=[view])
+    loss, gradient = net.loss(X, Y, weight), net.gradient(X, Y, weight)[1]
+    assert client(view).get("/api/data")["metrics"]["loss"] == pytest.approx(loss, rel=1e-5)
+    layer = client(view).get("/api/layers")["layers"][0]
+    norm = numpy.sqrt(sum((gradient[f"dense_1.{local}"] ** 2).sum() for local in "Wb"))
+    assert (layer["node"], layer["gradient_norm"]) == ("dense_1", pytest.approx(norm, rel=1e-4))
+
+
 def test_a_frame_gives_its_names(view):
     frame = pandas.DataFrame(X, columns=["age", "size", "<img onerror=alert(1)>"])
     network().fit(frame, Y, epochs=1, callbacks=[view])

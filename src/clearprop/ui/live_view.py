@@ -26,7 +26,8 @@ HEIGHT = 800  # pixels of the page in a notebook
 class LiveView(Callback):
     """A page that shows a training while it goes on: the user's own network, rows and column names.
 
-    Pass it as a callback to `clearprop.train`, or to ``set_callbacks`` of `MLPClassifier`. It begins to answer at
+    Pass it as a callback to `clearprop.train`, or to ``set_callbacks`` of `MLPClassifier` and `MLPRegressor`, whose
+    ``fit`` it then shows; their ``partial_fit`` and the other estimators call no callbacks. It begins to answer at
     ``url`` at once, and goes on after the training, until `close` or the end of the program. Training never waits for a
     browser, unless somebody presses pause on the page. Each training is a run of the page.
 

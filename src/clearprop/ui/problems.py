@@ -64,6 +64,8 @@ class Problem:
         What the network learns is (target - center) / scale.
     network : Network or None
         The network of a saved model; the page trains a copy.
+    weight : array of shape (n,) or None
+        What each of the rows counts in means over them; None for equal weights.
     """
 
     name: str
@@ -83,6 +85,7 @@ class Problem:
     scale: float = 1.0
     center: float = 0.0
     network: Network | None = None
+    weight: Array | None = None
 
     @property
     def n_all(self) -> int:
@@ -113,9 +116,13 @@ class Problem:
             dtype=self.dtype,
         )
 
+    def batch(self, net: Network) -> Batch:
+        """Return all rows, as the network takes them."""
+        return net.batch(self.inputs[0] if len(self.inputs) == 1 else list(self.inputs), self.y, self.weight)
+
     def batches(self, net: Network) -> tuple[Batch, Batch | None]:
         """Return the rows to train and those to validate on, as the network takes them."""
-        rows = net.batch(self.inputs[0] if len(self.inputs) == 1 else list(self.inputs), self.y)
+        rows = self.batch(net)
         held_out = rows.take(slice(self.n_rows, None)) if self.n_validation else None
         return rows.take(slice(0, self.n_rows)), held_out
 

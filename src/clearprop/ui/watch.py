@@ -114,6 +114,9 @@ def watched_problem(
     parts = [part.take(slice(0, limit)) for part in (rows, held_out) if part is not None]
     inputs = tuple(_joined(blocks) for blocks in zip(*(part.inputs for part in parts), strict=True))
     target = numpy.concatenate([part.target for part in parts])
+    weight = None
+    if any(part.weight is not None for part in parts):
+        weight = numpy.concatenate([numpy.ones(part.n_rows) if part.weight is None else part.weight for part in parts])
     names = distinct(columns) if columns is not None and len(columns) == sum(widths) else None
     loss, n_outputs = net.loss_function, math.prod(net.graph.output.shape)
     numbered = isinstance(loss, BinaryCrossEntropy | CrossEntropy) and class_numbers(parts[0]) is not None
@@ -126,7 +129,7 @@ def watched_problem(
         "watched", f"your program's rows{shown}", "classification" if numbered else "regression",
         "y" if numbered or n_outputs == 1 else "y[0]",  # views of rows show the first of several numbers
         names or tuple(f"x{number}" for number in range(1, sum(widths) + 1)), known, inputs, target,
-        parts[0].n_rows, loss, n_outputs, net.dtype, False, None,
+        parts[0].n_rows, loss, n_outputs, net.dtype, False, None, weight=weight,
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import { StepView } from "clearprop/view_step.js";
 const MAKERS = { live: LiveView, layers: LayersView, step: StepView, data: DataView, runs: RunsView };
 // Milliseconds between two questions of a view while the network trains: at least, and at most where it trains as fast
 // as it can, so that drawing takes that share of a processor's time.
-const [REST, LONGEST, SHARE] = [200, 4000, 1 / 60];
+const [REST, LONGEST, SHARE] = [200, 8000, 1 / 100];
 const at = (id) => document.getElementById(id);
 
 class Page {

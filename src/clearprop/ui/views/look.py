@@ -75,8 +75,7 @@ class Look:
     @cached_property
     def batch(self) -> Batch:
         """All rows, as the network takes them."""
-        inputs = self.problem.inputs
-        return self.network.batch(inputs[0] if len(inputs) == 1 else list(inputs), self.problem.y)
+        return self.problem.batch(self.network)
 
     def some(self, limit: int, *, training: bool = False) -> Array:
         """Return the numbers of at most so many rows, spread evenly over all or those to train on."""

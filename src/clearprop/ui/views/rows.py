@@ -81,7 +81,7 @@ def data(look: Look, order: str, offset: int, limit: int, part: str) -> dict[str
         "classes": classes,
         "confusion": None if classes is None else _confusion(truth, decided, len(classes)),
         "residuals": _residuals(decided, truth) if classes is None else None,
-        "metrics": {"loss": float(losses.mean()), **metrics},
+        "metrics": {"loss": float((batch.shares() * losses).sum()), **metrics},
     }
 
 

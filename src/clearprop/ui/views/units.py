@@ -27,7 +27,7 @@ def layers(look: Look) -> dict[str, Any]:
     X = batch.inputs[0] if len(batch.inputs) == 1 else list(batch.inputs)
     step: dict[str, Any] = {} if look.optimizer is None else {"optimizer": look.optimizer, "state": look.state}
     net = look.network
-    trace = net.trace(X, batch.target, **step)
+    trace = net.trace(X, batch.target, batch.weight, **step)
     with numpy.errstate(all="ignore"):  # what overflows is a finding
         diagnosis = diagnose_trace(trace, net.astype(numpy.float64).executor())
     boxes = {node.name: node.layer for node in look.network.graph.nodes}
