@@ -76,7 +76,7 @@ def main() -> None:
     parser.add_argument("--problem", default="digits", choices=("xor", "circles", "spirals", "digits"))
     parser.add_argument("--view", default="live", choices=("live", "layers", "step", "data"))
     parser.add_argument("--hidden", default="128,64")
-    parser.add_argument("--epochs", type=int, default=500)
+    parser.add_argument("--epochs", type=int, default=4000)
     parser.add_argument("--runs", type=int, default=8)
     parser.add_argument("--without-browser", action="store_true")
     options = parser.parse_args()

@@ -161,6 +161,20 @@ def test_a_network_without_fitting_columns_is_refused(fails, folder, flowers):
     )  # fmt: skip
 
 
+def test_a_network_of_several_inputs_reads_the_columns_one_input_after_another(clearprop, folder):
+    first, second = cp.Input(1), cp.Input(2)
+    cp.Network(cp.Dense(1)(cp.Concatenate()(first, second)), [first, second]).save("two.clearprop")
+    (folder / "two.csv").write_text("a,b,c,y\n1,2,3,0\n4,5,6,1\n")
+    given = ("two.clearprop", "two.csv", "--target", "y")
+    code, out, err = clearprop("explain", *given, "--row", "1", "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    values = {quantity["name"]: quantity["values"] for quantity in found["quantities"]}
+    assert (values["input_1.x"], values["input_2.x"]) == ([[4.0]], [[5.0, 6.0]])
+    assert found["columns"] == [["a"], ["b", "c"]]
+    assert clearprop("plot", "two.clearprop", "backprop", "two.csv", "--target", "y", "--out", "two.png")[0] == 0
+
+
 def test_a_network_for_images_reads_the_columns_row_by_row(clearprop, folder):
     cp.Network([cp.Conv2D(1, 2), cp.Flatten()], inputs=(1, 2, 2)).save("images.clearprop")
     (folder / "images.csv").write_text("p00,p01,y,p10,p11\n1,2,0,3,4\n5,6,1,7,8\n")

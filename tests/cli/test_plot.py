@@ -89,7 +89,7 @@ def test_the_features_of_a_slice(clearprop, fails, model, flowers, monkeypatch):
 def test_a_network_reads_the_columns_in_order(network):
     net, table = cp.load(network), read_table("numbers.csv")
     rows = model_rows(net, table, "species")
-    assert rows.names == ["sepal_length", "petal_length"]
+    assert rows.names == (("sepal_length", "petal_length"),)
     assert rows.X[:, 1].tolist() == [float(row["petal_length"]) for row in flower_rows(12)]
     assert [rows.classes[code] for code in rows.y] == [row["species"] for row in flower_rows(12)]
     assert model_rows(cp.Network([cp.Dense(1)], inputs=2), table.take(numpy.arange(3)), "species").places.tolist() == [

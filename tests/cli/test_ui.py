@@ -70,7 +70,7 @@ def test_a_table_is_learned(opened, flowers, target, task, columns):
 def test_a_model_goes_on_with_the_rows(opened, flowers, tmp_path, target, capsys):
     model = str(tmp_path / "m.clearprop")
     assert main(["train", flowers, "--target", target, "--preset", "fast", "--epochs", "2", "--out", model]) == 0
-    assert main(["ui", model, "--data", flowers, "--port", "0", "--no-browser"]) == 0
+    assert main(["ui", model, flowers, "--port", "0", "--no-browser"]) == 0
     assert opened[0]["problem"]["title"] == "m.clearprop on flowers.csv"
     assert opened[0]["problem"]["target"] == target
     assert opened[0]["settings"]["activation"] is None
@@ -83,7 +83,7 @@ def test_a_network_that_was_saved_goes_on(opened, tmp_path):
     net.save(tmp_path / "net")
     rows = [f"{x:.3f},{y:.3f},{int(x > y)}" for x, y in random.normal(size=(30, 2))]
     (tmp_path / "rows.csv").write_text("\n".join(["a,b,c", *rows]))
-    arguments = ["ui", str(tmp_path / "net"), "--data", str(tmp_path / "rows.csv"), "--target", "c"]
+    arguments = ["ui", str(tmp_path / "net"), str(tmp_path / "rows.csv"), "--target", "c"]
     assert main([*arguments, "--port", "0", "--no-browser"]) == 0
     assert opened[0]["problem"]["classes"] == (0, 1)
     assert opened[0]["problem"]["columns"] == ("a", "b")
@@ -134,9 +134,9 @@ def test_other_machines_are_let_in_with_a_warning_alone(opened, capsys):
     [
         (["{data}"], 2, "is a table; say what is to be learned with --target COL"),
         (["--target", "kind"], 2, "--target belongs to a table; give DATA or MODEL"),
-        (["{data}", "--data", "{data}"], 2, "--data gives a model its rows"),
-        (["{model}"], 2, "'m.clearprop' is a model; give it rows with --data FILE"),
-        (["{model}", "--data", "{data}"], 4, "is not a clearprop model file"),
+        (["{data}", "{data}"], 2, "is a table and has its own rows"),
+        (["{model}"], 2, "'m.clearprop' is a model; give it rows as well: clearprop ui m.clearprop DATA"),
+        (["{model}", "{data}"], 4, "is not a clearprop model file"),
         (["{data}", "--target", "kinds"], 3, "did you mean 'kind'?"),
         (["nothing.csv", "--target", "x"], 3, "cannot read 'nothing.csv'"),
         (["--port", "99999"], 2, "must be at most 65535"),
@@ -172,7 +172,7 @@ def test_a_failure_leaves_no_thread_behind(monkeypatch):
 def test_help_is_quick_and_names_the_options(capsys):
     assert main(["ui", "--help"]) == 0
     told = capsys.readouterr().out
-    for option in ("--target", "--data", "--port", "--host", "--no-browser", "--record"):
+    for option in ("--target", "--port", "--host", "--no-browser", "--record"):
         assert option in told
 
 

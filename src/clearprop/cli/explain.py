@@ -76,9 +76,7 @@ def run(arguments: Sequence[str]) -> int:
     if options.layer not in (None, "loss", *trace.nodes):
         raise ArgumentError(f"--layer '{options.layer}': there is no such node; there are {', '.join(trace.nodes)}.")
     steps = [step for step in trace.steps() if options.layer in (None, step.node)]
-    errors = {
-        step.name: _largest_error(trace, step.name) for step in steps if options.check and trace.checkable(step.name)
-    }
+    errors = _errors(trace, steps, not options.quiet) if options.check else {}
     if options.html is not None:
         from clearprop.cli.explain_page import explain_page
 
@@ -115,6 +113,17 @@ def _row(options: argparse.Namespace) -> tuple[NetworkRows, dict[str, Any]]:
 def _heading(about: Mapping[str, Any]) -> str:
     """Return which row it is, and what its target is."""
     return f"row {about['row']} of {about['source']}: {about['target']} is {about['values'][about['target']]}"
+
+
+def _errors(trace: Trace, steps: Sequence[TraceStep], shows: bool) -> dict[str, float]:
+    """Return the largest error of each derivative among the steps; a large network takes its time."""
+    from rich.console import Console
+    from rich.progress import track
+
+    names = [step.name for step in steps if trace.checkable(step.name)]
+    console, silent = Console(stderr=True), not (shows and sys.stderr.isatty())
+    shown = track(names, "checking derivatives", console=console, transient=True, disable=silent)
+    return {name: _largest_error(trace, name) for name in shown}
 
 
 def _largest_error(trace: Trace, name: str) -> float:

@@ -130,5 +130,5 @@ def _draw(kind: str, model: Any, rows: ModelRows | None, options: dict[str, Any]
     if kind == "backprop":
         options = {"row": rows.place(options.get("row", int(rows.places[0])))}
     if kind == "decision" and is_network:
-        options = {**options, "names": rows.names, "classes": rows.classes}
+        options = {**options, "names": [name for names in rows.names for name in names], "classes": rows.classes}
     return draw(source, rows.X, rows.y, **options)

@@ -41,7 +41,9 @@ def run(arguments: Sequence[str]) -> int:
     if options.drop and (options.source is None or is_model(options.source)):
         raise ArgumentError("--drop belongs to a table; a model reads the columns that it was trained on.")
     if options.data and not is_model(options.source):
-        raise ArgumentError("--data gives a model its rows; a table is given as 'clearprop ui DATA --target COL'.")
+        raise ArgumentError(
+            f"'{options.source}' is a table and has its own rows; leave '{options.data}' out, or give a model first."
+        )
     if options.record is not None:
         sources = [file for file in (options.source, options.data) if file]
         check_output(options.record, force=True, sources=sources, option="--record")
@@ -87,8 +89,8 @@ def make_parser() -> Parser:
     )
     add = parser.add_argument
     add("source", metavar="MODEL|DATA", nargs="?", help="a model file, or a CSV or Parquet file with --target")
+    add("data", metavar="DATA", nargs="?", help="the rows of a model")
     add("--target", metavar="COL", help="the column to predict; a model of 'clearprop train' knows its own")
-    add("--data", metavar="FILE", help="the rows of a model")
     add("--drop", metavar="COL,...", type=names, default=[], help="columns of DATA not to learn from")
     add("--task", choices=("classification", "regression"), help="default: told from the values of the target")
     add_missing(parser)
@@ -176,7 +178,7 @@ def saved_model(path: str, options: argparse.Namespace) -> Source:
 
     name = Path(path).name
     if options.data is None:
-        raise ArgumentError(f"'{name}' is a model; give it rows with --data FILE.")
+        raise ArgumentError(f"'{name}' is a model; give it rows as well: clearprop ui {name} DATA.")
     _, stored = read_file(path)
     table = load_table(options.data, [*getattr(stored, "missing", ()), *options.na])
     known = model_rows(stored, table, options.target)
