@@ -6,8 +6,7 @@ import numpy
 import pytest
 
 import clearprop as cp
-from clearprop.training.epoch import Epoch
-from clearprop.training.run import Run
+from clearprop.training.run import Epoch, Run
 
 X = numpy.random.default_rng(0).normal(size=(103, 4))
 Y = (X[:, 0] > 0).astype(int)

@@ -11,8 +11,8 @@ from clearprop.optimizers import LBFGS, Adam, Optimizer
 from clearprop.state import TrainState
 from clearprop.training.callbacks import CallbackContext, CallbackList
 from clearprop.training.data import prepare
-from clearprop.training.epoch import Order
 from clearprop.training.metrics import check_metrics, reported
+from clearprop.training.order import Order
 from clearprop.training.progress import ProgressBar
 from clearprop.training.report import EpochReport
 from clearprop.training.run import Run

@@ -1,4 +1,4 @@
-"""A training run: what it trains and on which rows, and what it reports of each epoch."""
+"""A training run, and an epoch of it that may be run in parts."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any
 
 import numpy
 
-from clearprop.engines import Batch
+from clearprop.engines import Batch, EpochLoss
 from clearprop.errors import ArgumentError
 from clearprop.network import Network
 from clearprop.optimizers import LBFGS, Optimizer
 from clearprop.schedules import ReduceOnPlateau
 from clearprop.state import TrainState
-from clearprop.training.epoch import Epoch, Order
 from clearprop.training.lbfgs import check_trainable, iterations
 from clearprop.training.metrics import evaluate
+from clearprop.training.order import Order, row_order, update_rates
 from clearprop.training.report import EpochReport
 
-__all__ = ["Run"]
+__all__ = ["Epoch", "Run"]
 
 
 @dataclass
@@ -134,6 +134,57 @@ class Run:
             metrics=measured,
             state=state,
         )
+
+
+class Epoch:
+    """An epoch under way: its batches may be run one at a time, and leave the same bits as all at once.
+
+    Parameters
+    ----------
+    run : Run
+        Whose next epoch it is; not one of L-BFGS.
+    optimizer : Optimizer
+        The run's.
+    rate : schedule or constant
+        What `Run.rate` returned when the run began.
+    """
+
+    def __init__(self, run: Run, optimizer: Optimizer, rate: Any) -> None:
+        began = time.perf_counter()
+        assert run.state is not None
+        self.run, self.optimizer, self.rate, self.state = run, optimizer, rate, run.state
+        self.executor = run.net.executor(optimizer)
+        self.n_batches, self.n_done = run.n_batches, 0
+        self.rates = update_rates(rate, range(self.state.step, self.state.step + self.n_batches), self.state)
+        self.order = row_order(run.shuffle, self.state, run.data.n_rows)
+        self.parts: list[EpochLoss] = []
+        self.seconds = time.perf_counter() - began
+
+    def advance(self, n_batches: int) -> EpochReport | None:
+        """Run so many batches more, or those that are left; return the report once the last one is done."""
+        began = time.perf_counter() - self.seconds
+        run, first, last = self.run, self.n_done, min(self.n_done + n_batches, self.n_batches)
+        order = self.order[first * run.batch_size : last * run.batch_size]
+        part = self.executor.run_epoch(
+            self.state, self.optimizer, run.data, order, run.batch_size, self.rates[first:last],
+            first_batch=first + 1, ends=last == self.n_batches,
+        )  # fmt: skip
+        self.parts.append(part)
+        self.n_done = last
+        self.seconds = time.perf_counter() - began
+        return self._report(began, part.gradient_norm) if last == self.n_batches else None
+
+    def finish(self) -> EpochReport:
+        """Run the batches that are left and return the report."""
+        report = self.advance(self.n_batches)
+        assert report is not None
+        return report
+
+    def _report(self, began: float, gradient_norm: float) -> EpochReport:
+        shares = self.run.batch_shares(self.order)
+        data = float(numpy.concatenate([part.data for part in self.parts]) @ shares)
+        penalty = float(numpy.concatenate([part.penalty for part in self.parts]) @ shares)
+        return self.run.report(data, penalty, gradient_norm, float(self.rates[-1]), began, self.rate)
 
 
 def _watch_plateau(rate: ReduceOnPlateau, state: TrainState, loss: float) -> None:

@@ -13,8 +13,7 @@ from clearprop.engines import choose
 from clearprop.errors import ArgumentError, ClearpropError, NonFiniteError
 from clearprop.estimators.options import ACTIVATIONS
 from clearprop.training import EpochReport
-from clearprop.training.epoch import Epoch
-from clearprop.training.run import Run
+from clearprop.training.run import Epoch, Run
 from clearprop.ui.history import History, Snapshot
 from clearprop.ui.problems import BUILT_IN, Problem, Source
 from clearprop.ui.session import RunRecord, Session
