@@ -3,7 +3,7 @@
 import re
 
 from page_actions import quantity, show, train, value
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from clearprop.ui.live import LiveSession
 
@@ -54,6 +54,28 @@ def test_points_stay_while_the_surface_under_them_changes(page: Page) -> None:
     page.get_by_label("Data seed").fill("1")
     page.keyboard.press("Enter")
     expect(points).to_have_attribute("data-drawn", "again")
+
+
+def test_what_is_asked_during_a_look_is_not_put_off_by_the_rest_after_it(page: Page, session: LiveSession) -> None:
+    session.change({"pace": 1.0})
+    page.add_init_script("""const later = window.setTimeout;
+        window.setTimeout = (action, time, ...rest) => (time >= 200 ? 0 : later(action, time, ...rest));""")
+    page.reload()  # now a rest ends only where somebody asks for something
+    show(page, "live")
+    held: list[Route] = []
+    page.route("**/api/live*", lambda route: held.append(route), times=1)
+    with page.expect_request("**/api/live*"):
+        page.locator("#control-play").click()
+    page.get_by_role("tab", name="Data").click()
+    held[0].continue_()
+    expect(page.locator("#view-data .rows tbody tr").first).to_be_visible()
+
+
+def test_nothing_happens_between_the_tabs(page: Page) -> None:
+    show(page, "layers")
+    tabs = [page.get_by_role("tab", name=name).bounding_box() for name in ("Live", "Layers")]
+    page.mouse.click((tabs[0]["x"] + tabs[0]["width"] + tabs[1]["x"]) / 2, tabs[0]["y"] + 9)
+    expect(page.locator("#view-layers")).to_be_visible()
 
 
 def test_the_rule_that_ends_a_run_is_kept(page: Page, session: LiveSession) -> None:

@@ -10,9 +10,10 @@ const at = (id) => document.getElementById(id);
 export function tabs(page) {
   const list = document.querySelector("[role=tablist]");
   list.addEventListener("click", (event) => {
-    if (event.ctrlKey || event.metaKey || event.shiftKey || !page.state) return; // another window
+    const tab = event.target.closest("[role=tab]"); // there is room between them
+    if (!tab || event.ctrlKey || event.metaKey || event.shiftKey || !page.state) return; // another window
     event.preventDefault();
-    page.go({ view: event.target.id.replace("tab-", "") });
+    page.go({ view: tab.id.replace("tab-", "") });
   });
   list.addEventListener("keydown", (event) => {
     const here = VIEWS.indexOf(document.activeElement.id.replace("tab-", ""));

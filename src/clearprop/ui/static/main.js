@@ -25,7 +25,7 @@ class Page {
     this.views = {};
     this.training = new Training(this);
     this.busy = false;
-    this.wanted = false;
+    this.wanted = null; // or "now", or "later" if the page may rest before
     this.waited = 0; // milliseconds that questions have waited for answers
     this.wake = () => {};
     this.orders = Promise.resolve();
@@ -233,14 +233,15 @@ class Page {
   // The visible view asks anew; while it still does, one further wish is kept, so the latest wins. A patient wish lets
   // the page rest after a look at a training.
   async refresh(patient = false) {
-    this.wanted = true;
+    this.wanted = patient ? (this.wanted ?? "later") : "now";
     if (!patient) this.wake();
     if (this.busy || !this.state) return;
     this.busy = true;
     try {
       while (this.wanted && !document.hidden) {
-        this.wanted = false;
-        await this.rest(await this.look());
+        this.wanted = null;
+        const cost = await this.look();
+        if (this.wanted !== "now") await this.rest(cost);
       }
     } finally {
       this.busy = false;
