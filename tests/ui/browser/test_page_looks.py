@@ -55,6 +55,37 @@ def test_the_first_paint_comes_before_the_charts_script(page: Page, capsys: pyte
     assert painted < asked
 
 
+def test_of_drawings_that_overtake_one_another_the_last_stays(page: Page) -> None:
+    show(page, "live")
+    drawn = page.evaluate("""async () => {
+        const { Chart } = await import("clearprop/chart.js");
+        const chart = new Chart("Points over a ground", 200);
+        document.querySelector("#view-live").append(chart.figure);
+        const draw = (value) => chart.draw(() => ({
+            traces: [{ x: [0, 1], y: [value, 1] }], ground: [{ type: "heatmap", z: [[value, 1]] }],
+            layout: {}, label: "", tables: () => [],
+        }));
+        await draw(3);
+        await Promise.all([draw(5), draw(3)]);
+        return [chart.plot.data[0].y[0], chart.ground.data[0].z[0][0]];
+    }""")
+    assert drawn == [3, 3]
+
+
+def test_the_axes_of_a_chart_stay_where_they_are(page: Page) -> None:
+    chart = show(page, "live").get_by_role("img", name="Probability of the classes")
+    expect(chart.locator(".xtick text").first).to_be_visible()
+    expect(chart.locator(".ewdrag, .nsdrag, .edrag")).to_have_count(0)
+
+
+def test_curves_without_a_point_say_and_show_nothing_strange(page: Page) -> None:
+    section = show(page, "live")
+    for name in ("Loss by epoch", "Accuracy by epoch"):
+        expect(section.get_by_role("img", name=name, exact=True)).to_be_visible()
+    ticks = section.get_by_role("img", name="Accuracy by epoch").locator(".ytick text")
+    expect(ticks.last).to_have_text("100%")
+
+
 def test_every_chart_has_a_name_and_a_table(page: Page) -> None:
     train(page, "epoch", 1)
     for view in VIEWS:

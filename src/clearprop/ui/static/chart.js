@@ -2,7 +2,14 @@
 
 import { el, table } from "clearprop/dom.js";
 
-const CONFIG = { displayModeBar: false, responsive: false, showTips: false, doubleClick: "reset" };
+// Nothing of a chart can be moved: what lies under a picture, and its table, would not follow.
+const CONFIG = {
+  displayModeBar: false,
+  responsive: false,
+  showTips: false,
+  doubleClick: false,
+  showAxisDragHandles: false,
+};
 export const SYMBOLS = [
   "circle",
   "square",
@@ -149,6 +156,7 @@ export class Chart {
     this.picture = el("div", { class: "plot", role: "img", "aria-label": title }, this.ground, this.plot);
     this.figure = withTable(title, this.picture, () => this.makeTable(), { style: { "--height": `${height}px` } });
     this.make = null;
+    this.drawing = Promise.resolve();
     this.figure.addEventListener("picture", () => this.redraw());
     new ResizeObserver(() => this.resize()).observe(this.picture);
     charts.add(this);
@@ -163,20 +171,27 @@ export class Chart {
     await this.redraw();
   }
 
-  async redraw() {
+  // One after another: Plotly takes its time, and what is drawn meanwhile would be taken for what was asked for last.
+  redraw() {
+    const drawn = this.drawing.then(() => this.drawNow());
+    this.drawing = drawn.catch(() => {}); // whoever asked is told
+    return drawn;
+  }
+
+  async drawNow() {
     if (!this.make) return;
     const { traces, layout, label, ground } = this.make();
     this.picture.setAttribute("aria-label", label);
     this.figure.refreshTable();
     const library = await plotly();
     const { clientWidth: width, clientHeight: height } = this.picture;
+    this.width = width;
     if (!width) return; // hidden: drawn when it is shown
     const whole = { ...themed(layout), width, height };
     const drawn = ground && JSON.stringify([traces, whole]);
     if (!ground || this.drawn !== drawn) await library.react(this.plot, traces, whole, CONFIG);
     this.drawn = drawn;
     await this.drawGround(library, ground ?? [], whole);
-    this.width = width;
     this.picture.dataset.drawn = String(Number(this.picture.dataset.drawn ?? 0) + 1);
   }
 
@@ -189,10 +204,7 @@ export class Chart {
       this.ground,
       traces,
       { ...rest, ...axes, margin: { l, r, t, b }, showlegend: false },
-      {
-        ...CONFIG,
-        staticPlot: true,
-      },
+      { ...CONFIG, staticPlot: true },
     );
   }
 

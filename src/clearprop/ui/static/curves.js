@@ -60,6 +60,9 @@ const rows = (runs, columns) =>
     ]),
   );
 
+// What a label says of the last value of a curve, if there is one yet.
+const now = (values) => (values?.length ? `, now ${values.at(-1)}` : "");
+
 // `runs` are {title, curve, here: whether it is looked at}; `epoch` is the one looked at, if any.
 export function lossCurve(runs, epoch) {
   const several = runs.length > 1;
@@ -73,7 +76,6 @@ export function lossCurve(runs, epoch) {
       made.push(line(curve, curve.validation_loss, "validation", colour("negative"), "dash"));
     return made;
   });
-  const last = runs[0]?.curve.loss.at(-1);
   return {
     traces,
     layout: {
@@ -82,7 +84,7 @@ export function lossCurve(runs, epoch) {
       showlegend: traces.length > 1,
       shapes: marked(epoch),
     },
-    label: several ? `Loss of ${runs.length} runs by epoch` : `Loss by epoch, now ${last}`,
+    label: several ? `Loss of ${runs.length} runs by epoch` : `Loss by epoch${now(runs[0]?.curve.loss)}`,
     tables: () => [
       [
         "Loss by epoch",
@@ -101,10 +103,10 @@ export function metricCurve(runs, epoch) {
     traces,
     layout: {
       xaxis: epochs(runs),
-      yaxis: metric === "accuracy" ? { tickformat: "~%", rangemode: "tozero" } : {},
+      yaxis: metric === "accuracy" ? { tickformat: "~%", range: [0, 1.05] } : {},
       shapes: marked(epoch),
     },
-    label: `${name} by epoch, now ${runs[0].curve.metrics.at(-1)}`,
+    label: `${name} by epoch${now(runs[0].curve.metrics)}`,
     tables: () => [[`${name} by epoch`, ["Epoch", name], rows(runs, [(curve) => curve.metrics])]],
   };
 }

@@ -142,7 +142,6 @@ export function surfacePicture(answer, problem) {
       legend: { title: { text: escape(problem.target) } },
       xaxis: axis(surface.x_name, surface.x),
       yaxis: axis(surface.y_name, surface.y),
-      uirevision: problem.name,
     },
     label:
       `${surface.kind === "value" ? "Prediction" : "Probability of the classes"} ` +
