@@ -147,16 +147,19 @@ export class LayersView {
 
   multiple(name, histogram) {
     const { edges, counts } = histogram;
+    const head = el("p", { class: "note" }, name);
+    if (!counts.length) return el("div", { class: "multiple" }, head, el("p", { class: "note" }, "No finite value"));
+    const most = counts.indexOf(Math.max(...counts));
     return el(
       "div",
       { class: "multiple" },
-      el("p", { class: "note" }, name),
-      counts.length ? bars(histogram, GRADIENTS.has(name)) : el("p", { class: "note" }, "No finite value"),
+      head,
+      bars(histogram, GRADIENTS.has(name)),
       el(
         "p",
         { class: "ends" },
         number(edges[0], 3),
-        el("span", { class: "unseen" }, "most in ", bins(histogram).sort((a, b) => b[1] - a[1])[0]?.[0]),
+        el("span", { class: "unseen" }, "most in ", between(edges[most], edges[most + 1])),
         number(edges.at(-1), 3),
       ),
     );
