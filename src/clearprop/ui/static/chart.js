@@ -156,7 +156,8 @@ export class Chart {
     this.picture = el("div", { class: "plot", role: "img", "aria-label": title }, this.ground, this.plot);
     this.figure = withTable(title, this.picture, () => this.makeTable(), { style: { "--height": `${height}px` } });
     this.make = null;
-    this.drawing = Promise.resolve();
+    this.drawing = Promise.resolve(); // the last one, whether it succeeds or not
+    this.next = null; // one that waits for it
     this.figure.addEventListener("picture", () => this.redraw());
     new ResizeObserver(() => this.resize()).observe(this.picture);
     charts.add(this);
@@ -171,11 +172,15 @@ export class Chart {
     await this.redraw();
   }
 
-  // One after another: Plotly takes its time, and what is drawn meanwhile would be taken for what was asked for last.
+  // Draw once the drawing under way is done, for Plotly does not end one before it begins another. Whoever asks
+  // meanwhile gets the same drawing, of what was asked for last.
   redraw() {
-    const drawn = this.drawing.then(() => this.drawNow());
-    this.drawing = drawn.catch(() => {}); // whoever asked is told
-    return drawn;
+    this.next ??= this.drawing.then(() => {
+      this.next = null;
+      return this.drawNow();
+    });
+    this.drawing = this.next.catch(() => {}); // those who asked are told
+    return this.next;
   }
 
   async drawNow() {
