@@ -20,14 +20,14 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import sync_playwright
-
 from clearprop.ui.live import LiveSession
 from clearprop.ui.server import PageServer
 
 
 def browse(server_url: str, view: str, ready: Any, looks: Any) -> None:
     """Open the page in a browser, and leave it open."""
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         path = shutil.which("chromium") or shutil.which("google-chrome")
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])

@@ -55,7 +55,7 @@ def one_output(target: Array, response: Array, output: int) -> tuple[Array, Arra
 
 
 def label_classes(label: Any) -> list[Any]:
-    """Return what the two classes of a label are called, that rows may have beside others."""
+    """Return what the two classes of one label are called, where a row may have several labels."""
     return [f"not {label}", label]
 
 

@@ -12,7 +12,6 @@ import clearprop.penalties as penalties
 __all__ = [
     "DECAY",
     "HINGE_OF_CLASSES",
-    "LOSSES",
     "OPTIMIZERS",
     "PENALTIES",
     "LossFormula",

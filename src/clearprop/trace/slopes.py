@@ -1,4 +1,4 @@
-"""What a number of a box's output gains with a number that the box reads, factor by factor."""
+"""How fast a number of a box's output changes with a number that the box reads, factor by factor."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class Problem:
     network : Network or None
         The network of a saved model; the page trains a copy.
     weight : array of shape (n,) or None
-        What each of the rows counts in means over them; None for equal weights.
+        What each row counts in a mean over rows; None for equal weights.
     """
 
     name: str
