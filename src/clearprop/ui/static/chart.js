@@ -164,9 +164,9 @@ export class Chart {
     plotly().catch(() => {}); // it comes while numbers are on their way; drawing tells if it does not
   }
 
-  // `make()` gives {traces, layout, label, tables}, and is asked again when the theme changes; `tables()` gives a list of
-  // [caption, columns, rows]. `ground`, if it gives that too, holds traces that lie underneath, within the same axes: they
-  // alone are drawn where nothing else is new, for points by the hundred take longer than all the rest.
+  // `make()` gives {traces, layout, label, tables}, and is asked again when the theme changes; `tables()` gives a list
+  // of [caption, columns, rows]. `ground`, if it gives that too, holds traces that lie underneath, within the same
+  // axes: they alone are drawn where nothing else is new, for points by the hundred take longer than all the rest.
   async draw(make) {
     this.make = make;
     await this.redraw();
