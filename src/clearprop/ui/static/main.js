@@ -26,6 +26,7 @@ class Page {
     this.training = new Training(this);
     this.busy = false;
     this.wanted = null; // or "now", or "later" if the page may rest before
+    this.cost = 0; // milliseconds that the last look took
     this.waited = 0; // milliseconds that questions have waited for answers
     this.wake = () => {};
     this.orders = Promise.resolve();
@@ -240,8 +241,10 @@ class Page {
     try {
       while (this.wanted && !document.hidden) {
         this.wanted = null;
-        const cost = await this.look();
-        if (this.wanted !== "now") await this.rest(cost);
+        const before = this.cost;
+        this.cost = await this.look();
+        // the first look at a view may have to load what later ones find there
+        if (this.wanted !== "now") await this.rest(Math.min(before, this.cost));
       }
     } finally {
       this.busy = false;
