@@ -162,3 +162,24 @@ def test_the_legend_names_as_many_classes_as_there_is_room_for(n_classes):
     assert [text.get_text() for text in legend.get_texts()] == [*map(str, range(16)), *more]
     display.figure_.canvas.draw()
     assert legend.get_window_extent().y0 > display.ax_.get_window_extent().y0
+
+
+def test_dates_are_held_at_the_middle_one_that_is_known():
+    days = pandas.date_range("2024-01-01", periods=60).strftime("%Y-%m-%d")
+    frame = pandas.DataFrame(X[:, :2], columns=["a", "b"]).assign(joined=days)
+    frame.loc[numpy.arange(60) % 3 == 0, "joined"] = None
+    fitted = cp.Classifier(RECIPE, random_state=0).fit(frame, NAMES)
+    display = cp.DecisionSliceDisplay.from_estimator(fitted, frame, NAMES, resolution=4)
+    known = sorted(frame["joined"].dropna())
+    assert display.fixed == {"joined": known[len(known) // 2]}
+
+
+def test_a_long_line_of_held_columns_leaves_the_plane_its_room():
+    widths = []
+    for name in ("c", "a column with a very long name"):
+        fixed = {f"{name} {number}": 1234.5 for number in range(3)}
+        response = numpy.zeros((2, 2))
+        display = cp.DecisionSliceDisplay([0, 1], [0, 1], response, ("a", "b"), fixed, None, X[:, :2], X[:, 0]).plot()
+        display.figure_.canvas.draw()
+        widths.append(display.ax_.get_position().width)
+    assert widths[0] == widths[1]

@@ -133,3 +133,11 @@ def test_axes_of_weights_say_what_they_are(layer, axes):
     display = cp.WeightDisplay.from_network(cp.Network([layer, cp.Dense(1)], inputs=3))
     assert (display.ax_.get_ylabel(), display.ax_.get_xlabel()) == axes
     assert all(float(tick).is_integer() for tick in (*display.ax_.get_xticks(), *display.ax_.get_yticks()))
+
+
+@pytest.mark.parametrize("shape", [(16, 256), (4, 4)])
+def test_what_is_said_of_weights_stands_above_them(shape):
+    display = cp.WeightDisplay("W", numpy.ones(shape)).plot()
+    display.figure_.canvas.draw()
+    (said,) = (text for text in display.ax_.texts if "below 0" in text.get_text())
+    assert said.get_window_extent().y0 > display.ax_.get_window_extent().y1

@@ -100,6 +100,12 @@ def test_a_table_becomes_scaled_columns_with_names_and_keeps_its_texts():
     assert other.raw.text("age") != problem.raw.text("age")
 
 
+def test_classes_that_are_booleans_have_the_names_that_a_table_gives_them():
+    features, age = table()
+    problem = UserTable(features, age > 50, "old", "classification").problem(0.0, 0)
+    assert problem.classes == ("False", "True")
+
+
 def test_numbers_are_learned_scaled_and_shown_as_they_are():
     features, age = table()
     problem = UserTable(features, 1000.0 * age, "income", "regression").problem(0.0, 0)

@@ -234,7 +234,8 @@ class DecisionSliceDisplay(Display):
         ax.set(xlim=(self.x0[0], self.x0[-1]), ylim=(self.x1[0], self.x1[-1]))
         ax.set_title("Decision slice", pad=26.0 if self.fixed else 10.0)
         if self.fixed:
-            ax.text(0.0, 1.02, self._held(), transform=ax.transAxes, color=GREY, fontsize=9.0)
+            held = ax.text(0.0, 1.02, self._held(), transform=ax.transAxes, color=GREY, fontsize=9.0)
+            held.set_in_layout(False)  # a long line would leave the plane no room
 
     def _held(self) -> str:
         texts = [f"{label(name, 20)} = {_short(value)}" for name, value in self.fixed.items()]

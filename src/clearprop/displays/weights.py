@@ -126,12 +126,14 @@ class WeightDisplay(Display):
         if max(W.shape) <= MAX_SQUARES:
             self._draw_squares(ax, W, largest)
         else:
-            image = ax.imshow(W, cmap=diverging(), vmin=-largest, vmax=largest, interpolation="nearest")
+            image = ax.imshow(W, cmap=diverging(), vmin=-largest, vmax=largest, interpolation="nearest", aspect="auto")
             bar = ax.figure.colorbar(image, ax=ax, shrink=0.8, aspect=30, format="{x:+.2g}")
             bar.outline.set_visible(False)
         ax.set_title(label(self.name), pad=26.0)
         told = f"{int((W < 0).sum())} of {W.size} are below 0"
-        ax.text(0.0, 1.01, f"{told}; largest {self._largest(W):+.3g}", transform=ax.transAxes, color=GREY, fontsize=9.0)
+        told = f"{told}; largest {self._largest(W):+.3g}"
+        above = {"xytext": (0.0, 5.0), "textcoords": "offset points", "annotation_clip": False}
+        ax.annotate(told, (0.0, 1.0), xycoords="axes fraction", color=GREY, fontsize=9.0, **above)
         down, across = self.axes if self.weights.ndim == 2 else ("", "entry")
         ax.set(xlabel=across, ylabel=down)
         for axis in (ax.xaxis, ax.yaxis):

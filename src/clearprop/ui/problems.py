@@ -19,7 +19,7 @@ from clearprop.penalties import L2
 from clearprop.streams import Purpose, Stream
 from clearprop.training.data import split_rows
 
-__all__ = ["BUILT_IN", "PlaneSet", "Problem", "Source", "dense", "distinct"]
+__all__ = ["BUILT_IN", "PlaneSet", "Problem", "Source", "class_names", "dense", "distinct"]
 
 Array = Any
 N_POINTS = 400  # of a set in the plane
@@ -129,6 +129,20 @@ class Problem:
     def unscale(self, values: Array) -> Array:
         """Return predictions or targets of a regression in the units of the user's table."""
         return values.astype(numpy.float64) * self.scale + self.center
+
+
+def class_names(classes: Iterable[Any]) -> tuple[int | float | str, ...]:
+    """Return classes as JSON has them, others as texts; so are True and False, which the page would write otherwise.
+
+    Examples
+    --------
+    >>> class_names([False, True])
+    ('False', 'True')
+    """
+    return tuple(
+        value if isinstance(value, int | float | str) and not isinstance(value, bool) else str(value)
+        for value in classes
+    )
 
 
 def distinct(names: Iterable[str]) -> tuple[str, ...]:

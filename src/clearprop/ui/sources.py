@@ -15,7 +15,7 @@ from clearprop.estimators.tables.table import Table
 from clearprop.losses import BinaryCrossEntropy, CrossEntropy, Loss, SquaredError
 from clearprop.network import Network
 from clearprop.training.data import spare_classes, split_rows
-from clearprop.ui.problems import Problem, dense, distinct
+from clearprop.ui.problems import Problem, class_names, dense, distinct
 
 __all__ = ["SavedModel", "UserTable"]
 
@@ -89,7 +89,7 @@ class UserTable:
             n_outputs = 1 if len(labels) == 2 else len(labels)
         return Problem(
             self.name, self.title, self.task, self.target, tuple(columns),
-            None if labels is None else tuple(labels.tolist()), (x,), y, len(kept), loss, n_outputs,
+            None if labels is None else class_names(labels.tolist()), (x,), y, len(kept), loss, n_outputs,
             numpy.dtype(numpy.float32), False, rows, scale, center,
         )  # fmt: skip
 
@@ -154,7 +154,7 @@ class SavedModel:
         inputs = tuple(x[order] if sparse(x) else x[order].astype(self.network.dtype) for x in self.inputs)
         return Problem(
             self.name, self.title, "regression" if self.classes is None else "classification", self.target,
-            distinct(self.columns), None if self.classes is None else tuple(self.classes), inputs, self.y[order],
+            distinct(self.columns), None if self.classes is None else class_names(self.classes), inputs, self.y[order],
             len(kept), self.network.loss_function, self.network.graph.output.shape[0], self.network.dtype, False,
             None if self.rows is None else self.rows.take(order), self.scale, self.center, self.network,
         )  # fmt: skip

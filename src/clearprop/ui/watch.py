@@ -19,7 +19,7 @@ from clearprop.state import TrainState
 from clearprop.training import EpochReport
 from clearprop.training.data import class_numbers
 from clearprop.ui.history import History, Snapshot
-from clearprop.ui.problems import Problem, distinct
+from clearprop.ui.problems import Problem, class_names, distinct
 from clearprop.ui.session import RunRecord, Session
 
 __all__ = ["WatchSession", "watched_problem"]
@@ -123,7 +123,7 @@ def watched_problem(
     known: Any = None
     if numbered:
         n_classes = max(n_outputs, 2)
-        known = tuple(range(n_classes)) if classes is None or len(classes) != n_classes else tuple(_plain(classes))
+        known = tuple(range(n_classes)) if classes is None or len(classes) != n_classes else class_names(classes.tolist())
     shown = f" (the first {limit} of {rows.n_rows})" if rows.n_rows > limit else ""
     return Problem(
         "watched", f"your program's rows{shown}", "classification" if numbered else "regression",
@@ -137,8 +137,3 @@ def _joined(blocks: tuple[Array, ...]) -> Array:
     if sparse(blocks[0]):
         return scipy.sparse.vstack(list(itertools.chain(blocks))).tocsr()
     return numpy.concatenate(blocks)
-
-
-def _plain(values: Any) -> list[Any]:
-    """Return classes as JSON has them, others as texts."""
-    return [value if isinstance(value, bool | int | float | str) else str(value) for value in values.tolist()]

@@ -1,5 +1,6 @@
 """A training of the user's own program, looked at while it goes on."""
 
+import itertools
 import threading
 
 import numpy
@@ -34,6 +35,23 @@ def test_a_training_is_watched_paused_and_ended_from_the_page(context: BrowserCo
         expect(page.locator("#figure-status")).to_have_text("Finished")
         training.join()
         assert watched.complaints == []
+
+
+def test_a_phone_shows_a_training_without_a_metric_in_one_column(context: BrowserContext) -> None:
+    X = numpy.eye(3)
+    net = cp.Network([cp.Dense(5), cp.Tanh(), cp.Dense(1)], inputs=3, loss=cp.BinaryCrossEntropy(), seed=0)
+    with cp.LiveView(port=0, open=False) as view:
+        net.fit(X, [0.0, 1.0, 1.0], epochs=3, callbacks=[view])
+        page = context.new_page()
+        page.set_viewport_size({"width": 400, "height": 800})
+        page.goto(view.url)
+        live = show(page, "live")
+        figures = live.locator("figure:visible").all()
+        boxes = [figure.bounding_box() for figure in figures]
+        assert len(boxes) == 3
+        for above, below in itertools.pairwise(boxes):
+            assert above["y"] + above["height"] <= below["y"]
+            assert above["width"] > 300
 
 
 def test_another_address_in_the_same_tab_is_heeded(context: BrowserContext, session: LiveSession, server) -> None:

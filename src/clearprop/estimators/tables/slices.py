@@ -32,7 +32,7 @@ class TableSlice:
     names : pair of str
         The two columns.
     fixed : dict of str to value
-        The other columns, and the median or the most frequent text at which they are held.
+        The other columns, and where they are held: at the median of numbers and dates, or the most frequent text.
     points : array of shape (n_rows, 2)
         The rows' own values of the two columns, NaN where they are missing.
     """
@@ -75,9 +75,8 @@ def slice_table(table: Table, names: Sequence[str], span: Callable[[Array], Arra
             fixed[name], kinds[name] = _median(table.numbers(name)), "number"
             columns[name] = numpy.full(size, fixed[name])
         else:
-            texts = table.text(name)
-            row = texts.index(Counter(texts).most_common(1)[0][0])
-            fixed[name] = texts[row]
+            row = _usual_row(table, name)
+            fixed[name] = table.text(name)[row]
             columns[name] = table.select([name]).take(numpy.full(size, row)).columns[name]
     plane = replace(table, columns={name: columns[name] for name in table.columns}, kinds=kinds, lines=None)
     return TableSlice(plane, (across, up), (first, second), fixed, points)
@@ -104,3 +103,15 @@ def _numbers(table: Table, name: str) -> Array:
 def _median(values: Array) -> float:
     known = values[numpy.isfinite(values)]
     return float(numpy.median(known)) if known.size else float("nan")
+
+
+def _usual_row(table: Table, name: str) -> int:
+    """Return a row with the middle one of the dates of a column, or with the most frequent of its texts."""
+    known = table.present(name)
+    if not known.size:
+        return 0
+    if table.kind(name) == "date":
+        order = numpy.argsort(table.days(name)[known], kind="stable")
+        return int(known[order[len(known) // 2]])
+    texts = table.take(known).text(name)
+    return int(known[texts.index(Counter(texts).most_common(1)[0][0])])

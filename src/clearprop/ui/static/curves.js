@@ -96,17 +96,18 @@ export function lossCurve(runs, epoch) {
 }
 
 export function metricCurve(runs, epoch) {
-  const { metric } = runs[0].curve;
+  const { metric, metrics } = runs[0].curve;
+  const range = metrics.length ? { rangemode: "tozero" } : { range: [0, 1] };
   const name = nameOfMetric(runs[0].curve);
   const traces = runs.map(({ curve }) => line(curve, curve.metrics, name, colour("positive"), "solid"));
   return {
     traces,
     layout: {
       xaxis: epochs(runs),
-      yaxis: metric === "accuracy" ? { tickformat: "~%", range: [0, 1.05] } : {},
+      yaxis: metric === "accuracy" ? { tickformat: "~%", ...range } : {},
       shapes: marked(epoch),
     },
-    label: `${name} by epoch${now(runs[0].curve.metrics)}`,
+    label: `${name} by epoch${now(metrics)}`,
     tables: () => [[`${name} by epoch`, ["Epoch", name], rows(runs, [(curve) => curve.metrics])]],
   };
 }

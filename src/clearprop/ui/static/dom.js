@@ -53,7 +53,7 @@ export function exact(value) {
   return Object.is(value, -0) ? "-0.0" : String(value);
 }
 
-// A number for reading, rounded to `digits` significant digits.
+// A number for reading, rounded to `digits` significant digits, or to a whole number where it has more before its point.
 export function format(value, digits = 4) {
   if (value === null || value === undefined) return "\u2013";
   const number = toNumber(value);
@@ -62,7 +62,8 @@ export function format(value, digits = 4) {
   if (number === 0) return "0";
   if (Number.isInteger(number) && Math.abs(number) < 1e6) return minus(String(number));
   const size = Math.abs(number);
-  if (size >= 1e5 || size < 1e-3) return minus(number.toExponential(Math.max(digits - 2, 1)));
+  if (size >= 1e6 || size < 1e-3) return minus(number.toExponential(Math.max(digits - 2, 1)));
+  if (size >= 10 ** digits) return minus(number.toFixed());
   return minus(number.toPrecision(digits));
 }
 
