@@ -123,7 +123,8 @@ def watched_problem(
     known: Any = None
     if numbered:
         n_classes = max(n_outputs, 2)
-        known = tuple(range(n_classes)) if classes is None or len(classes) != n_classes else class_names(classes.tolist())
+        named = classes is not None and len(classes) == n_classes
+        known = class_names(classes.tolist()) if named else tuple(range(n_classes))
     shown = f" (the first {limit} of {rows.n_rows})" if rows.n_rows > limit else ""
     return Problem(
         "watched", f"your program's rows{shown}", "classification" if numbered else "regression",

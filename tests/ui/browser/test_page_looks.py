@@ -99,3 +99,20 @@ def test_every_chart_has_a_name_and_a_table(page: Page) -> None:
             button.click()
             for picture in figure.locator("[role=img]").all():
                 assert picture.get_attribute("aria-label")
+
+
+def test_numbers_are_written_for_reading(page: Page) -> None:
+    write = """async (numbers) => {
+        const { format } = await import("clearprop/dom.js");
+        return numbers.map((number) => format(number));
+    }"""
+    texts = {
+        0.0012345: "0.001234", 0.98765: "0.9877", -12.3456: "\N{MINUS SIGN}12.35", 1234.567: "1235", 54321.6: "54322",
+        701123.45: "701123", 123456: "123456", 7011234.5: "7.01e+6", 0.00012345: "1.23e\N{MINUS SIGN}4",
+    }  # fmt: skip
+    assert page.evaluate(write, list(texts)) == list(texts.values())
+
+
+def test_an_accuracy_that_nobody_has_measured_has_an_axis_up_to_all(page: Page) -> None:
+    figure = show(page, "live").locator("figure", has=page.get_by_role("heading", name="Accuracy"))
+    expect(figure.locator(".ytick text").last).to_have_text("100%")
