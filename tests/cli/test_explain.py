@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html.parser
 import json
+import re
 from pathlib import Path
 
 import numpy
@@ -66,6 +67,24 @@ def test_the_terminal_shows_every_step_with_its_formula(clearprop, model, flower
     assert shown == [step.name for step in trace.steps()]
     assert f"loss {trace.loss:.6g}" in out
     assert trace.formula("dense_1.delta").text in out
+
+
+def test_what_the_model_predicts_stands_beside_what_its_network_learns(clearprop, folder, model, flowers):
+    row = read_table(flowers).take(numpy.array([4]))
+    probabilities = cp.load(model).predict_proba(row)[0]
+    said = f"the model predicts {cp.load(model).classes_[probabilities.argmax()]}"
+    said += f" with probability {probabilities.max():.6g}; for that it divides scores by its temperature, "
+    said += f"{cp.load(model).target_.temperature:.6g}"
+    assert said in clearprop("explain", model, flowers, "--row", "4", "--layer", "loss")[1].splitlines()
+
+    clearprop("train", flowers, "--target", "petal_length", "--preset", "fast", "--epochs", "2", "--out", "n.clearprop")
+    regressor = cp.load("n.clearprop")
+    scores = regressor.members_[0].network.scores(cp.network_rows(regressor, row, row.numbers("petal_length")).X)
+    predicted = float(scores[0, 0]) * regressor.target_.scale[0] + regressor.target_.mean[0]
+    out = clearprop("explain", "n.clearprop", flowers, "--row", "4", "--layer", "loss")[1].splitlines()[1]
+    number, mean, scale = map(float, re.findall(r"-?[0-9.]+", out))
+    assert number == pytest.approx(predicted, rel=1e-5)
+    assert (mean, scale) == pytest.approx((regressor.target_.mean[0], regressor.target_.scale[0]), rel=1e-5)
 
 
 def test_one_layer_checked_in_another_notation(clearprop, model, flowers):

@@ -23,7 +23,8 @@ from clearprop.errors import ArgumentError
 if TYPE_CHECKING:
     import argparse
 
-    from clearprop.estimators import NetworkRows
+    from clearprop.estimators import Classifier, NetworkRows, Regressor
+    from clearprop.estimators.tables.table import Table
     from clearprop.trace import Trace, TraceStep
 
 __all__ = ["run"]
@@ -70,7 +71,7 @@ def run(arguments: Sequence[str]) -> int:
     from clearprop.optimizers import SGD, Adam
     from clearprop.trace.export import plain
 
-    found, about = _row(options)
+    found, about, model = _row(options)
     optimizer = {"sgd": SGD, "adam": Adam}[options.optimizer](options.lr)
     trace = found.network.trace(found.X, found.y, optimizer=optimizer)
     if options.layer not in (None, "loss", *trace.nodes):
@@ -80,7 +81,7 @@ def run(arguments: Sequence[str]) -> int:
     if options.html is not None:
         from clearprop.cli.explain_page import explain_page
 
-        page = explain_page(trace, steps, options.notation, _heading(about), found.names, errors)
+        page = explain_page(trace, steps, options.notation, _heading(about), model, found.names, errors)
         write_text(options.html, page)
         note(f"wrote {options.html}")
     if options.json:
@@ -92,22 +93,40 @@ def run(arguments: Sequence[str]) -> int:
         print(json.dumps({**about, "columns": names, **whole, "errors": checked}, allow_nan=False))
     elif options.html is None:
         print(_heading(about))
+        if model:
+            print(model)
         _show(trace, steps, options.notation, errors)
     return 0
 
 
-def _row(options: argparse.Namespace) -> tuple[NetworkRows, dict[str, Any]]:
-    """Return the model's network with the row as it reads it, and the row as it stands in the table."""
+def _row(options: argparse.Namespace) -> tuple[NetworkRows, dict[str, Any], str]:
+    """Return the model's network with the row as it reads it, the row as it stands in the table, and `_meaning`."""
     from clearprop.cli.model_file import StoredModel, read_file
     from clearprop.cli.rows import as_network_rows, model_rows
 
     _, stored = read_file(options.model)
     table = load_table(options.data, [*getattr(stored, "missing", ()), *options.na])
-    rows = model_rows(stored, table, options.target)
-    target = stored.one_target(options.target) if isinstance(stored, StoredModel) else options.target
-    found = as_network_rows(stored, rows.only(options.row))
+    row = model_rows(stored, table, options.target).only(options.row)
+    found = as_network_rows(stored, row)
     values = {name: table.text(name)[options.row] for name in table.columns}
-    return found, {"source": table.source, "row": options.row, "target": target, "values": values}
+    target, model = options.target, ""
+    if isinstance(stored, StoredModel):
+        target = stored.one_target(target)
+        model = _meaning(stored.model, row.X, target)
+    return found, {"source": table.source, "row": options.row, "target": target, "values": values}, model
+
+
+def _meaning(model: Classifier | Regressor, row: Table, target: str) -> str:
+    """Return what a model predicts of a row, and what lies between that and the numbers of its network."""
+    from clearprop.estimators import Regressor
+
+    if isinstance(model, Regressor):
+        mean, scale = model.target_.mean[0], model.target_.scale[0]
+        learned = f"({target} {'+' if mean < 0.0 else '-'} {abs(mean):.6g}) / {scale:.6g}"
+        return f"the model predicts {model.predict(row).ravel()[0]:.6g}; what its network learns is {learned}"
+    probabilities = model.predict_proba(row)[0]
+    best = f"{model.classes_[probabilities.argmax()]} with probability {probabilities.max():.6g}"
+    return f"the model predicts {best}; for that it divides scores by its temperature, {model.target_.temperature:.6g}"
 
 
 def _heading(about: Mapping[str, Any]) -> str:

@@ -26,6 +26,7 @@ def explain_page(
     steps: Sequence[TraceStep],
     notation: str,
     heading: str,
+    model: str,
     names: Sequence[Sequence[str]],
     errors: Mapping[str, float],
 ) -> str:
@@ -41,6 +42,8 @@ def explain_page(
         Whose symbols.
     heading : str
         Which row it is.
+    model : str
+        What the model predicts of it.
     names : sequence of sequence of str
         Names of the columns of each input.
     errors : mapping of str to float
@@ -57,7 +60,11 @@ def explain_page(
             parts.append("</section>")
     page = Template(resources.files(__package__).joinpath("explain_page.html").read_text("utf-8"))
     return page.substitute(
-        heading=html.escape(heading), loss=f"{trace.loss:.6g}", penalty=f"{trace.penalty:.6g}", steps="\n".join(parts)
+        heading=html.escape(heading),
+        model=html.escape(model),
+        loss=f"{trace.loss:.6g}",
+        penalty=f"{trace.penalty:.6g}",
+        steps="\n".join(parts),
     )
 
 
