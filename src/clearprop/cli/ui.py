@@ -188,6 +188,7 @@ def saved_model(path: str, options: argparse.Namespace) -> Source:
     classes, scale, center = None, 1.0, 0.0
     if isinstance(model, Classifier):
         classes = model.classes_.tolist()
+        note(f"note: probabilities are the network's own; 'predict' divides scores by {model.target_.temperature:.6g}")
     elif isinstance(model, Regressor):
         scale, center = model.target_.scale[0], model.target_.mean[0]
     elif isinstance(rows.network.loss_function, BinaryCrossEntropy | CrossEntropy):

@@ -273,6 +273,8 @@ class Session:
                     "columns": problem.columns,
                     "classes": problem.classes,
                     "target": problem.target,
+                    "scale": problem.scale,
+                    "center": problem.center,
                     "built_in": problem.built_in,
                 },
                 "choices": self._choices(),

@@ -70,5 +70,9 @@ def test_a_regression_shows_residuals(page: Page, session: LiveSession) -> None:
     expect(section.locator(".confusion")).to_have_count(0)
     section = show(page, "live")
     expect(section.get_by_role("img", name="Prediction by")).to_be_visible()
-    show(page, "step")
+    facts = show(page, "step").locator(".row-facts")
+    problem = session.current.problem
+    expect(facts).to_contain_text("; the network learns (goal \u2212 ")
+    learned = facts.locator("[data-value]").evaluate_all("all => all.slice(-2).map(one => Number(one.dataset.value))")
+    assert learned == [problem.center, problem.scale]
     assert page.url.count("problem=") == 0

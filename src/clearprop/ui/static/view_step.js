@@ -50,7 +50,7 @@ export class StepView {
     });
     this.panel = new CellPanel(page, () => this.matrix.close() ?? this.matrix.focus());
     this.matrix = new Matrix({
-      onOpen: (entry, cell) => this.panel.open(entry, cell, this.row.valueAsNumber),
+      onOpen: (entry, cell) => this.open(entry, cell),
       onWindow: (entry, top, left) => page.attempt(() => this.showWindow(entry, top, left)),
     });
     section.append(
@@ -129,7 +129,8 @@ export class StepView {
     const shown = pixels ? [] : items.slice(0, items.length > MOST_VALUES ? SOME_VALUES : MOST_VALUES);
     const facts = shown.flatMap(([name, value], i) => [i ? ", " : "", isolated(name), " = ", isolated(value)]);
     if (shown.length && items.length > shown.length) facts.push(`, and ${items.length - shown.length} more`);
-    const { classes, target: name } = this.page.state.problem;
+    const { classes, target: name, scale, center } = this.page.state.problem;
+    const learned = () => ["; the network learns (", isolated(name), " \u2212 ", number(center), ") / ", number(scale)];
     const shares = prediction.length === 1 ? [1 - prediction[0], prediction[0]].map(Number) : prediction.map(Number);
     const best = shares.indexOf(Math.max(...shares));
     const share = () => el("span", { "data-value": exact(shares[best]) }, percent(shares[best]));
@@ -144,7 +145,7 @@ export class StepView {
       isolated(target),
       el("span", { class: "muted" }, "; predicted ", said, "; loss "),
       el("strong", { id: "row-loss", "data-value": exact(loss) }, format(loss)),
-      el("span", { class: "muted" }, penalty ? [", penalty ", number(penalty)] : ""),
+      el("span", { class: "muted" }, penalty ? [", penalty ", number(penalty)] : "", scale === 1 && center === 0 ? "" : learned()),
     );
   }
 
@@ -221,6 +222,12 @@ export class StepView {
       this.formulaShown = key;
     }
     this.matrix.show(step);
+  }
+
+  // What a training has changed since the last look is shown around the number too.
+  async open(entry, cell) {
+    await this.panel.open(entry, cell, this.row.valueAsNumber);
+    if (this.page.state.run.status === "running") await this.page.refresh();
   }
 
   async showWindow(entry, top, left) {
