@@ -283,6 +283,20 @@ def test_a_view_of_the_past_needs_a_recorded_epoch(session):
         session.snapshot(epoch=99)
 
 
+def test_a_moment_of_a_training_can_be_asked_about_until_it_stops(session):
+    run, state = session.current, session.current.present.state.copy()
+    moments = []
+    for step in range(1, 12):
+        state.step, run.taken = step, -math.inf
+        run.note(state, step, None, step)
+        moments.append(run.snapshot())
+    assert [run.snapshot(moment=step).state.step for step in (11, 7, 4)] == [11, 7, 4]
+    assert run.snapshot(moment=7) is moments[6]
+    assert run.snapshot(moment=3) is moments[-1]  # too long ago
+    run.note(state, 11, None, 12, stops=True)
+    assert run.snapshot(moment=7) is run.present
+
+
 def test_numbers_that_json_has_not_are_texts():
     value = {"a": [math.nan, numpy.float32(math.inf)], "b": numpy.array([[-math.inf, 0.1]]), "c": (1, None, "x")}
     assert json.loads(encode(value)) == {"a": ["NaN", "Infinity"], "b": [["-Infinity", 0.1]], "c": [1, None, "x"]}

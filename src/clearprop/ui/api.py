@@ -61,7 +61,7 @@ VIEWS: Mapping[str, tuple[View, Mapping[str, tuple[Reader, Any]]]] = {
         {"order": (text, "row"), "offset": (whole, 0), "limit": (whole, 50), "part": (text, "train")},
     ),
 }
-MOMENT: Mapping[str, tuple[Reader, Any]] = {"run": (text, None), "epoch": (whole, None)}
+MOMENT: Mapping[str, tuple[Reader, Any]] = {"run": (text, None), "epoch": (whole, None), "moment": (whole, None)}
 
 
 def query(pairs: list[tuple[str, str]], known: Mapping[str, tuple[Reader, Any]]) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def answer(session: Session, name: str, pairs: list[tuple[str, str]]) -> Any:
     """Return what a view says of a run at one moment."""
     view, parameters = VIEWS[name]
     given = query(pairs, {**MOMENT, **parameters})
-    look = _look(*session.snapshot(given.pop("run"), given.pop("epoch")))
+    look = _look(*session.snapshot(*(given.pop(name) for name in MOMENT)))
     with numpy.errstate(all="ignore"):  # what overflows is shown
         return view(look, **given)
 

@@ -6,6 +6,7 @@ import copy
 import itertools
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,7 @@ __all__ = ["ACTIONS", "RunRecord", "Session"]
 
 MAX_RUNS = 20  # that are kept
 ACTIONS = ("play", "pause", "batch", "epoch", "rewind", "stop")
+RECENT = 8  # snapshots that a page can still ask about, while training goes on
 INTERVAL = 0.1  # seconds between two events, and between two snapshots that no epoch's number asks for
 
 
@@ -74,16 +76,21 @@ class RunRecord:
     message: str | None = None
     seconds: float = 0.0
     taken: float = field(default_factory=time.monotonic)  # when the latest snapshot was
+    recent: deque[Snapshot] = field(default_factory=lambda: deque(maxlen=RECENT))  # of those that were looked at
 
     def __post_init__(self) -> None:
         with native.threads(1):  # what is only looked at leaves the processors to training
             self.network.executor()
 
-    def snapshot(self, epoch: int | None = None) -> Snapshot:
-        """Return the snapshot of a recorded epoch, or the latest one."""
-        found = self.present if epoch is None else self.history.snapshots.get(epoch)
+    def snapshot(self, epoch: int | None = None, moment: int | None = None) -> Snapshot:
+        """Return the snapshot of a recorded epoch, or of a moment (a step) looked at lately, or else the latest one."""
+        if epoch is None:
+            if self.present not in self.recent:
+                self.recent.append(self.present)
+            return next((one for one in reversed(self.recent) if one.state.step == moment), self.present)
+        found = self.history.snapshots.get(epoch)
         if found is None:
-            nearest = min(self.history.snapshots, key=lambda other: abs(other - (epoch or 0)))
+            nearest = min(self.history.snapshots, key=lambda other: abs(other - epoch))
             raise UnknownNameError(f"epoch {epoch} is not recorded; the nearest one is {nearest}.")
         return found
 
@@ -119,6 +126,7 @@ class RunRecord:
             self.history.keep(self.present)
         if stops:
             self.history.finish(version)
+            self.recent.clear()
         return thinned
 
     def summary(self) -> dict[str, Any]:
@@ -250,11 +258,13 @@ class Session:
                 raise UnknownNameError(f"no run {number!r}; there are {', '.join(self.runs)}.")
             return self.runs[number]
 
-    def snapshot(self, number: str | None = None, epoch: int | None = None) -> tuple[RunRecord, Snapshot]:
-        """Return a run and its snapshot of an epoch, by default the latest one."""
+    def snapshot(
+        self, number: str | None = None, epoch: int | None = None, moment: int | None = None
+    ) -> tuple[RunRecord, Snapshot]:
+        """Return a run and its snapshot of an epoch or of a moment looked at lately, by default the latest one."""
         with self.changed:
             run = self.run(number)
-            return run, run.snapshot(epoch)
+            return run, run.snapshot(epoch, moment)
 
     def state(self, number: str | None = None) -> dict[str, Any]:
         """Return the whole state, with a run in its middle, by default the current one."""

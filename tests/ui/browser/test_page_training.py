@@ -25,6 +25,21 @@ def test_batches_make_an_epoch_and_rewinding_makes_the_same_bits_again(page: Pag
     assert quantity(page, "dense_1.a") == by_batches
 
 
+def test_a_number_that_is_opened_in_a_training_is_the_one_that_was_shown(page: Page) -> None:
+    quantity(page, "dense_1.W.gradient")
+    page.locator("#control-play").click()
+    expect(page.locator("#figure-epoch")).to_have_attribute("data-value", COUNT)
+    for place in range(3):
+        cell = page.locator("#view-step td[data-quantity='dense_1.W.gradient']").nth(place)
+        cell.click()
+        expect(page.locator(f"#cell-panel h3 [data-cell='{cell.get_attribute('data-cell')}']")).to_be_visible()
+        seen = page.evaluate("""() => {
+            const { cell, value } = document.querySelector("#cell-panel h3 [data-value]").dataset;
+            return [value, document.querySelector(`#view-step td[data-cell="${cell}"]`).dataset.value];
+        }""")
+        assert seen[0] == seen[1]
+
+
 def test_training_runs_until_it_is_paused(page: Page) -> None:
     play, epoch = page.locator("#control-play"), page.locator("#figure-epoch")
     expect(play).to_have_text("Play")

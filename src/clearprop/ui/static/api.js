@@ -71,7 +71,7 @@ function momentOf(parameters, now) {
 
 function keyOf(path, parameters) {
   const sorted = [...parameters]
-    .filter(([name]) => name !== "run")
+    .filter(([name]) => name !== "run" && name !== "moment")
     .map(([name, value]) => `${name}=${value}`)
     .sort();
   return `${path}?${sorted.join("&")}`;

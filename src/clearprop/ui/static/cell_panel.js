@@ -4,8 +4,10 @@ import { el, exact, format } from "clearprop/dom.js";
 import { math } from "clearprop/formula.js";
 
 export class CellPanel {
-  constructor(page, onClose) {
+  // `place` returns the row, and the moment of a training, that the numbers around the opened one are of.
+  constructor(page, place, onClose) {
     this.page = page;
+    this.place = place;
     this.onClose = onClose;
     this.root = el("section", {
       class: "panel",
@@ -31,21 +33,23 @@ export class CellPanel {
     this.onClose();
   }
 
-  open(entry, cell, row) {
+  open(entry, cell) {
     this.entry = entry;
     this.cell = cell;
     return this.page.attempt(async () => {
-      await this.refresh(row);
+      await this.refresh();
       this.root.focus({ preventScroll: true });
       this.root.scrollIntoView({ block: "nearest" });
     });
   }
 
-  async refresh(row) {
+  async refresh() {
     const { entry, cell, page } = this;
-    const question = { row, name: entry.name, cell };
+    const place = this.place();
+    const question = { ...place, name: entry.name, cell };
     const answer = await page.get("/api/cell", { ...question, notation: page.notation() });
     if (this.entry !== entry || this.cell !== cell) return; // another was chosen meanwhile
+    if (this.place().moment !== place.moment) return this.refresh(); // those around it have changed
     this.checked = el("div", { class: "check", "aria-live": "polite" });
     if (entry.checkable)
       this.checked.append(

@@ -48,9 +48,13 @@ export class StepView {
       role: "region",
       "aria-label": "Formula",
     });
-    this.panel = new CellPanel(page, () => this.matrix.close() ?? this.matrix.focus());
+    this.panel = new CellPanel(
+      page,
+      () => this.place(),
+      () => this.matrix.close() ?? this.matrix.focus(),
+    );
     this.matrix = new Matrix({
-      onOpen: (entry, cell) => this.open(entry, cell),
+      onOpen: (entry, cell) => this.panel.open(entry, cell),
       onWindow: (entry, top, left) => page.attempt(() => this.showWindow(entry, top, left)),
     });
     section.append(
@@ -104,11 +108,14 @@ export class StepView {
     }
     this.answer = await page.get("/api/step", { row });
     if (!this.answer.steps.some((step) => step.name === page.places.step)) page.places.step = this.answer.steps[0].name;
-    this.showFacts();
-    this.showSteps();
-    this.track.show(this.answer.steps);
-    this.showStep();
-    if (this.panel.isOpen()) await this.panel.refresh(row);
+    try {
+      if (this.panel.isOpen()) await this.panel.refresh();
+    } finally {
+      this.showFacts(); // together with the opened number
+      this.showSteps();
+      this.track.show(this.answer.steps);
+      this.showStep();
+    }
   }
 
   // Numbers are shown even where there are no formulas, as in a recording of another notation.
@@ -224,14 +231,14 @@ export class StepView {
     this.matrix.show(step);
   }
 
-  // What a training has changed since the last look is shown around the number too.
-  async open(entry, cell) {
-    await this.panel.open(entry, cell, this.row.valueAsNumber);
-    if (this.page.state.run.status === "running") await this.page.refresh();
+  // The row, and the moment of a training, that the numbers shown are of.
+  place() {
+    const { row, moment } = this.answer;
+    return { row, moment };
   }
 
   async showWindow(entry, top, left) {
-    const answer = await this.page.get("/api/values", { row: this.answer.row, name: entry.name, top, left });
+    const answer = await this.page.get("/api/values", { ...this.place(), name: entry.name, top, left });
     this.matrix.show({ ...entry, ...answer });
   }
 

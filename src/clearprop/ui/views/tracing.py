@@ -37,6 +37,7 @@ def step(look: Look, row: int) -> dict[str, Any]:
     trace, batch, problem = trace_of(look, row), look.row(row), look.problem
     return {
         "row": row,
+        "moment": look.state.step,
         "target": label(look, look.truth(batch.target)[0]),
         "values": dict(zip(problem.columns, look.matrix(batch.inputs)[0].tolist(), strict=True)),
         "raw": {name: text for name, [text] in look.texts(numpy.array([row])).items()} or None,
