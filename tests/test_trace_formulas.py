@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 from xml.etree import ElementTree
 
 import numpy
@@ -201,6 +202,12 @@ def test_links_shares_and_smoothing_are_in_the_formulas():
         assert (
             shared.trace(rows, numpy.eye(2), weight).formula("dense_1.W.penalty").text.endswith(f"= {share} 0.5 · W⁽¹⁾")
         )
+
+
+def test_the_square_of_a_norm_needs_no_parentheses():
+    net = cp.Network([cp.RBF(2)], inputs=2, dtype="float64")
+    text = net.trace([[1.0, 2.0]], [[0.0, 0.0]]).formula("rbf_1.a").text
+    assert re.search(r"[^(]‖x . W⁽¹⁾‖²/", text)
 
 
 @pytest.mark.parametrize("case", LOSSES, ids=lambda case: repr(case.loss))

@@ -80,5 +80,5 @@ def _shifted(text: str, signs: dict[str, str], mark: str) -> str:
 
 
 def _enclosed(text: str) -> bool:
-    """Return whether one pair of parentheses holds all of a text."""
-    return text.startswith("(") and text.find(")") == len(text) - 1
+    """Return whether one pair of parentheses, or of the bars of a norm, holds all of a text."""
+    return (text.startswith("(") and text.find(")") == len(text) - 1) or bool(re.fullmatch("‖[^‖]*‖²?", text))
