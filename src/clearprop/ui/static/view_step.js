@@ -152,7 +152,12 @@ export class StepView {
       isolated(target),
       el("span", { class: "muted" }, "; predicted ", said, "; loss "),
       el("strong", { id: "row-loss", "data-value": exact(loss) }, format(loss)),
-      el("span", { class: "muted" }, penalty ? [", penalty ", number(penalty)] : "", scale === 1 && center === 0 ? "" : learned()),
+      el(
+        "span",
+        { class: "muted" },
+        penalty ? [", penalty ", number(penalty)] : "",
+        scale === 1 && center === 0 ? "" : learned(),
+      ),
     );
   }
 
