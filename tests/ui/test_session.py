@@ -290,11 +290,11 @@ def test_a_moment_of_a_training_can_be_asked_about_until_it_stops(session):
         state.step, run.taken = step, -math.inf
         run.note(state, step, None, step)
         moments.append(run.snapshot())
-    assert [run.snapshot(moment=step).state.step for step in (11, 7, 4)] == [11, 7, 4]
-    assert run.snapshot(moment=7) is moments[6]
-    assert run.snapshot(moment=3) is moments[-1]  # too long ago
+    assert [run.snapshot(moment=step).state.step for step in (11, 10, 9)] == [11, 10, 9]
+    assert run.snapshot(moment=10) is moments[9]
+    assert run.snapshot(moment=8) is moments[-1]  # too long ago
     run.note(state, 11, None, 12, stops=True)
-    assert run.snapshot(moment=7) is run.present
+    assert run.snapshot(moment=10) is run.present
 
 
 def test_numbers_that_json_has_not_are_texts():

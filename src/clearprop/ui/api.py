@@ -12,7 +12,8 @@ import numpy
 from clearprop.errors import ArgumentError
 from clearprop.ui import views
 from clearprop.ui.history import Snapshot
-from clearprop.ui.session import ACTIONS, RunRecord, Session
+from clearprop.ui.runs import RunRecord
+from clearprop.ui.session import ACTIONS, Session
 from clearprop.ui.views import Look
 from clearprop.validation import check_choice, show
 

@@ -16,7 +16,8 @@ from clearprop.training import EpochReport
 from clearprop.training.run import Epoch, Run
 from clearprop.ui.history import History, Snapshot
 from clearprop.ui.problems import BUILT_IN, Problem, Source
-from clearprop.ui.session import RunRecord, Session
+from clearprop.ui.runs import RunRecord
+from clearprop.ui.session import Session
 from clearprop.ui.settings import Settings
 
 __all__ = ["LiveSession"]

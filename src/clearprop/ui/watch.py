@@ -20,7 +20,8 @@ from clearprop.training import EpochReport
 from clearprop.training.data import class_numbers
 from clearprop.ui.history import History, Snapshot
 from clearprop.ui.problems import Problem, class_names, distinct
-from clearprop.ui.session import RunRecord, Session
+from clearprop.ui.runs import RunRecord
+from clearprop.ui.session import Session
 
 __all__ = ["WatchSession", "watched_problem"]
 
