@@ -98,7 +98,7 @@ function themed(layout) {
   return {
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
-    margin: { l: 8, r: 10, t: 8, b: 8 },
+    margin: { l: 8, r: 16, t: 8, b: 8 }, // to the right, half of the last number
     showlegend: false,
     font: { family: "system-ui, sans-serif", size: 12, color: colour("muted") },
     hovermode: "closest",
