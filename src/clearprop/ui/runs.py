@@ -78,9 +78,10 @@ class RunRecord:
     def snapshot(self, epoch: int | None = None, moment: int | None = None) -> Snapshot:
         """Return the snapshot of a recorded epoch, or of a moment (a step) looked at lately, or else the latest one."""
         if epoch is None:
-            if self.present not in self.recent:
+            known = next((one for one in self.recent if one.state.step == moment), None)
+            if known is None and self.present not in self.recent:
                 self.recent.append(self.present)
-            return next((one for one in reversed(self.recent) if one.state.step == moment), self.present)
+            return known or self.present
         found = self.history.snapshots.get(epoch)
         if found is None:
             nearest = min(self.history.snapshots, key=lambda other: abs(other - epoch))

@@ -120,6 +120,18 @@ def test_a_run_that_diverges_says_so_and_the_page_goes_on(page: Page, session: L
     train(page, "epoch", 1)
 
 
+def test_an_answer_leaves_what_is_being_typed(page: Page, session: LiveSession) -> None:
+    rate = page.get_by_label("Learning rate")
+    rate.press("ControlOrMeta+A")
+    rate.press_sequentially("0.2")
+    session.change({"weight_seed": 7})
+    expect(page.get_by_label("Weight seed")).to_have_value("7")
+    expect(rate).to_have_value("0.2")
+    rate.press("Enter")
+    expect(page).to_have_url(re.compile("learning_rate=0.2"))
+    assert (session.settings.learning_rate, session.settings.weight_seed) == (0.2, 7)
+
+
 def test_a_setting_out_of_bounds_is_refused_by_name(page: Page, watched, session: LiveSession) -> None:
     page.locator("#setting-batch_size").evaluate("input => input.removeAttribute('max')")
     page.get_by_label("Batch size").fill("100000")

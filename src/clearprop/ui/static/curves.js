@@ -60,6 +60,15 @@ const rows = (runs, columns) =>
     ]),
   );
 
+// A picture without axes, as long as there is nothing to draw.
+const empty = () => ({
+  xaxis: { visible: false },
+  yaxis: { visible: false },
+  annotations: [{ text: "no epochs yet", x: 0.5, y: 0.5, xref: "paper", yref: "paper", showarrow: false }],
+});
+
+const trained = (runs) => runs.some(({ curve }) => curve.epoch.length);
+
 // What a label says of the last value of a curve, if there is one yet.
 const now = (values) => (values?.length ? `, now ${values.at(-1)}` : "");
 
@@ -78,12 +87,14 @@ export function lossCurve(runs, epoch) {
   });
   return {
     traces,
-    layout: {
-      xaxis: epochs(runs),
-      yaxis: { rangemode: "tozero" },
-      showlegend: traces.length > 1,
-      shapes: marked(epoch),
-    },
+    layout: trained(runs)
+      ? {
+          xaxis: epochs(runs),
+          yaxis: { rangemode: "tozero" },
+          showlegend: traces.length > 1,
+          shapes: marked(epoch),
+        }
+      : empty(),
     label: several ? `Loss of ${runs.length} runs by epoch` : `Loss by epoch${now(runs[0]?.curve.loss)}`,
     tables: () => [
       [
@@ -97,16 +108,17 @@ export function lossCurve(runs, epoch) {
 
 export function metricCurve(runs, epoch) {
   const { metric, metrics } = runs[0].curve;
-  const range = metrics.length ? { rangemode: "tozero" } : { range: [0, 1] };
   const name = nameOfMetric(runs[0].curve);
   const traces = runs.map(({ curve }) => line(curve, curve.metrics, name, colour("positive"), "solid"));
   return {
     traces,
-    layout: {
-      xaxis: epochs(runs),
-      yaxis: metric === "accuracy" ? { tickformat: "~%", ...range } : {},
-      shapes: marked(epoch),
-    },
+    layout: trained(runs)
+      ? {
+          xaxis: epochs(runs),
+          yaxis: metric === "accuracy" ? { tickformat: "~%", rangemode: "tozero" } : {},
+          shapes: marked(epoch),
+        }
+      : empty(),
     label: `${name} by epoch${now(metrics)}`,
     tables: () => [[`${name} by epoch`, ["Epoch", name], rows(runs, [(curve) => curve.metrics])]],
   };

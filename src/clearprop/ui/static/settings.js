@@ -33,6 +33,7 @@ export class SettingsForm {
       max_epochs: integer(1, 1000000),
       pace: real(0.001, { placeholder: "no limit" }),
     };
+    this.written = {}; // what the server knows of each
     const { controls } = this;
     for (const [name, control] of Object.entries(controls)) {
       control.name = name;
@@ -44,6 +45,13 @@ export class SettingsForm {
     const full = { class: "field full" };
     this.noise = field("Noise ", controls.noise);
     this.noise.querySelector("label").append(this.percent);
+    this.made = [
+      el("h3", {}, "Network"),
+      field("Hidden layers", controls.hidden),
+      field("Activation", controls.activation),
+      field("Weight seed", controls.weight_seed),
+      field("L2", controls.l2),
+    ];
     this.fields = el(
       "fieldset",
       { style: { border: "0", display: "contents" } },
@@ -51,11 +59,7 @@ export class SettingsForm {
       field("Problem", controls.problem, full),
       this.noise,
       field("Data seed", controls.data_seed),
-      el("h3", {}, "Network"),
-      field("Hidden layers", controls.hidden),
-      field("Activation", controls.activation),
-      field("Weight seed", controls.weight_seed),
-      field("L2", controls.l2),
+      ...this.made,
       el("h3", {}, "Training"),
       field("Optimizer", controls.optimizer),
       field("Learning rate", controls.learning_rate),
@@ -98,21 +102,23 @@ export class SettingsForm {
     if (key !== this.key) {
       this.key = key;
       for (const [name, control] of Object.entries(controls)) {
+        if (control === document.activeElement && control.value !== this.written[name]) continue; // is being changed
         const value = state.settings[name];
         control.value =
           value === null || value === undefined ? "" : Array.isArray(value) ? value.join(", ") : String(value);
+        this.written[name] = control.value;
       }
       this.percent.textContent = `${controls.noise.value} %`;
     }
     this.noise.hidden = !state.problem.built_in;
-    for (const name of ["hidden", "activation", "weight_seed"])
-      controls[name].disabled = state.settings.activation === null;
+    for (const element of this.made) element.hidden = isSaved(state); // its network is as it was saved
   }
 
   changed(name) {
     const control = this.controls[name];
     if (!control.reportValidity()) return;
     let value = control.value;
+    this.written[name] = value;
     if (name === "hidden") value = parseHidden(value);
     else if (control.type === "number" || control.type === "range") value = value === "" ? null : Number(value);
     if (value === undefined) {
@@ -124,6 +130,9 @@ export class SettingsForm {
     this.page.change({ [name]: value });
   }
 }
+
+// Whether what is trained is a model from a file.
+export const isSaved = ({ problem }) => problem.name === "model";
 
 // What is known of a run whose settings cannot be changed here: a recorded one, or one of the user's program.
 function facts({ problem, network, settings }) {

@@ -2,6 +2,7 @@
 
 import { hasMetric, nameOfMetric } from "clearprop/curves.js";
 import { el, exact, format, icon, percent, setText } from "clearprop/dom.js";
+import { isSaved } from "clearprop/settings.js";
 
 const STATUS = {
   idle: "Not trained yet",
@@ -95,7 +96,7 @@ export class Training {
       setText(this.figures[name].value, text);
       if (value !== undefined) this.figures[name].value.dataset.value = exact(value);
     };
-    set("status", page_status(this.page, run));
+    set("status", statusOf(this.page, run));
     set("epoch", format(run.epoch), run.epoch);
     set("batch", `${run.batch} of ${run.n_batches}`, run.batch);
     set("loss", format(curve.loss.at(-1)), curve.loss.at(-1));
@@ -124,5 +125,7 @@ export class Training {
   }
 }
 
-const page_status = (page, run) =>
-  page.recorded() ? `Recorded, ${STATUS[run.status].toLowerCase()}` : STATUS[run.status];
+function statusOf(page, run) {
+  const text = run.status === "idle" && isSaved(page.state) ? "As saved" : STATUS[run.status];
+  return page.recorded() ? `Recorded, ${text.toLowerCase()}` : text;
+}
