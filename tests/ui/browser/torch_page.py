@@ -94,6 +94,8 @@ def assert_facts(page: Page, problem: Problem, net: cp.Network, found: dict[str,
     said = decided(problem, found["loss.prediction"])
     target = [] if problem.classes else [problem.scale * problem.y[0] + problem.center]
     facts = [*(x[0] for x in xs), target, [said.max()], found["loss.values"], [penalty]]
+    if (problem.center, problem.scale) != (0.0, 1.0):
+        facts.append([problem.center, problem.scale])
     assert near(values(page.locator("#row-facts [data-value]")), numpy.concatenate(facts))
 
 
