@@ -203,3 +203,4 @@ def test_a_network_for_images_reads_the_columns_row_by_row(clearprop, folder):
     values = {quantity["name"]: quantity["values"] for quantity in json.loads(out)["quantities"]}
     assert values["input_1.x"] == [[[[5.0, 6.0], [7.0, 8.0]]]]
     assert clearprop(*given, "--html", "images.html")[0] == 0
+    assert "<p></p>" not in (folder / "images.html").read_text()  # a network predicts nothing else than its scores say

@@ -43,7 +43,7 @@ def explain_page(
     heading : str
         Which row it is.
     model : str
-        What the model predicts of it.
+        What the model predicts of it; nothing for a bare network.
     names : sequence of sequence of str
         Names of the columns of each input.
     errors : mapping of str to float
@@ -61,7 +61,7 @@ def explain_page(
     page = Template(resources.files(__package__).joinpath("explain_page.html").read_text("utf-8"))
     return page.substitute(
         heading=html.escape(heading),
-        model=html.escape(model),
+        model=f"<p>{html.escape(model)}</p>" if model else "",
         loss=f"{trace.loss:.6g}",
         penalty=f"{trace.penalty:.6g}",
         steps="\n".join(parts),

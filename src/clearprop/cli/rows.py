@@ -15,6 +15,7 @@ from clearprop.cli.problem import class_codes, known_rows, numbers
 from clearprop.errors import ArgumentError, DataError
 from clearprop.estimators import NetworkRows, network_rows
 from clearprop.estimators.tables.table import Table
+from clearprop.estimators.tables.training import as_fed
 from clearprop.network import Network
 
 __all__ = ["ModelRows", "as_network_rows", "model_rows"]
@@ -113,7 +114,7 @@ def _network_rows(net: Network, table: Table, target: str, places: Array) -> Mod
     stops = [0, *itertools.accumulate(widths)]
     parts = [slice(start, stop) for start, stop in itertools.pairwise(stops)]
     inputs = [X[:, part].reshape(len(X), *shape) for part, shape in zip(parts, shapes, strict=True)]
-    read = inputs if len(inputs) > 1 else inputs[0]
+    read = as_fed(inputs)
     columns = tuple(tuple(names[part]) for part in parts)
     if table.kind(target) != "category":
         return ModelRows(read, numbers(table, target), places, columns)

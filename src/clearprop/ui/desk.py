@@ -21,7 +21,7 @@ VIEW_THREADS = 2
 ORDER_THREADS = 4
 SHARE = 1 / 160  # of the time, that a page which looks on may take from training on this side
 OVERHEAD = 0.007  # seconds that an event and a request take besides
-MAX_PAUSE = 2.0  # seconds between two looks
+MAX_PAUSE = 2.0  # seconds between two events, each of which may bring a look
 
 
 class Desk:

@@ -12,6 +12,7 @@ import numpy
 
 from clearprop.engines import Batch, sparse
 from clearprop.estimators.tables.table import Table
+from clearprop.estimators.tables.training import as_fed
 from clearprop.layers import Dense, Layer
 from clearprop.losses import BinaryCrossEntropy, CrossEntropy, Hinge, Loss
 from clearprop.network import Network
@@ -118,7 +119,7 @@ class Problem:
 
     def batch(self, net: Network) -> Batch:
         """Return all rows, as the network takes them."""
-        return net.batch(self.inputs[0] if len(self.inputs) == 1 else list(self.inputs), self.y, self.weight)
+        return net.batch(as_fed(self.inputs), self.y, self.weight)
 
     def batches(self, net: Network) -> tuple[Batch, Batch | None]:
         """Return the rows to train and those to validate on, as the network takes them."""

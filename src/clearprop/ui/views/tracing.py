@@ -11,6 +11,7 @@ import numpy
 
 from clearprop.engines import sparse
 from clearprop.errors import ArgumentError
+from clearprop.estimators.tables.training import as_fed
 from clearprop.trace import NOTATIONS, Formula, Trace, TraceStep
 from clearprop.trace.record import split_name
 from clearprop.ui.views.look import Look
@@ -27,9 +28,8 @@ MAX_TERMS = 200  # of an explanation
 def trace_of(look: Look, row: int) -> Trace:
     """Return the trace of one row, with the update that the run's optimizer would make of it next."""
     batch = look.row(row)
-    X = batch.inputs[0] if len(batch.inputs) == 1 else list(batch.inputs)
     step: dict[str, Any] = {} if look.optimizer is None else {"optimizer": look.optimizer, "state": look.state}
-    return look.network.trace(X, batch.target, **step)
+    return look.network.trace(as_fed(batch.inputs), batch.target, **step)
 
 
 def step(look: Look, row: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy
 
 from clearprop.diagnosis import diagnose_trace, unit_shares
+from clearprop.estimators.tables.training import as_fed
 from clearprop.trace.parts import local_parameters
 from clearprop.trace.quantities import NodeTrace
 from clearprop.ui.views.histogram import histogram
@@ -24,10 +25,9 @@ SHOWN = ("a", "h", "delta", "dh")
 def layers(look: Look) -> dict[str, Any]:
     """Return the diagnosis over some rows to train on, with histograms and the units of every layer."""
     batch = look.batch.take(look.some(MAX_ROWS, training=True))
-    X = batch.inputs[0] if len(batch.inputs) == 1 else list(batch.inputs)
     step: dict[str, Any] = {} if look.optimizer is None else {"optimizer": look.optimizer, "state": look.state}
     net = look.network
-    trace = net.trace(X, batch.target, batch.weight, **step)
+    trace = net.trace(as_fed(batch.inputs), batch.target, batch.weight, **step)
     with numpy.errstate(all="ignore"):  # what overflows is a finding
         diagnosis = diagnose_trace(trace, net.astype(numpy.float64).executor())
     boxes = {node.name: node.layer for node in look.network.graph.nodes}
